@@ -1,0 +1,40 @@
+package conf
+
+import (
+	"fmt"
+	"strings"
+)
+
+// Error is one thing wrong with a configuration, or one thing to note.
+type Error struct {
+	Pos
+	Msg     string // what is wrong, lower case, no full stop
+	Suggest string // what to write instead; may be empty
+	Line    string // the line of the text, for the caret
+	Notice  bool   // not an error: the daemon starts all the same
+}
+
+// Error returns "file:line:col: message", the line, a caret and the suggestion,
+// on up to four lines.
+func (e *Error) Error() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s:%d:%d: %s", e.File, e.Pos.Line, e.Col, e.Msg)
+	if e.Line != "" {
+		fmt.Fprintf(&b, "\n    %s\n    %s^", e.Line, caretIndent(e.Line, e.Col))
+	}
+	if e.Suggest != "" {
+		fmt.Fprintf(&b, "\n    %s", e.Suggest)
+	}
+	return b.String()
+}
+
+// caretIndent is what stands before a caret under column col: tabs stay tabs.
+func caretIndent(line string, col int) string {
+	n := min(max(col-1, 0), len(line))
+	return strings.Map(func(r rune) rune {
+		if r == '\t' {
+			return r
+		}
+		return ' '
+	}, line[:n])
+}

@@ -1,0 +1,37 @@
+// Package filter decides where messages go: selectors, property filters,
+// RainerScript conditions and statements, rulesets.
+//
+// A Ruleset is compiled once from conf's tree; conditions become closures,
+// selectors become one mask per facility. A ruleset runs over a View statement
+// by statement: each condition splits the view, each action is given a view, so
+// that an output sees a batch and writes once. For one message that is the same
+// as running the statements one after the other.
+//
+// Rulesets are immutable once compiled and safe to enter from many goroutines.
+//
+// The package imports conf and message.
+package filter
+
+import (
+	"context"
+
+	"sysrelay/message"
+)
+
+// Action is what a ruleset needs of an action; output.Action satisfies it.
+type Action interface {
+	// Handle is a message.Handler.
+	Handle(ctx context.Context, v message.View) error
+	// Suspended says whether the action is not trying to deliver at present.
+	Suspended() bool
+	// FailoverFor tells whether the action is to run only when the action before
+	// it is suspended (action.execOnlyWhenPreviousIsSuspended).
+	FailoverFor() bool
+}
+
+// Tracer is told what happens to a message; nil means nobody listens.
+type Tracer interface {
+	Parsed(m *message.Message, parser string)
+	Condition(m *message.Message, where, text string, outcome bool)
+	Action(m *message.Message, where string)
+}
