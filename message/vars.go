@@ -1,10 +1,245 @@
 package message
 
+import (
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"sync"
+)
+
 // Vars holds the variables of one message: the JSON trees $! and $. ("local").
-type Vars struct{}
+type Vars struct{ tree, local Value }
 
 // GlobalVars holds the $/ tree, shared by all messages.
-type GlobalVars struct{}
+type GlobalVars struct {
+	mu   sync.RWMutex
+	tree Value
+}
+
+// maxDepth bounds the levels of a variable tree and of JSON that is read.
+// as rsyslog: libfastjson's parser gives up at this depth, too.
+const maxDepth = 32
+
+// Errors of SetVar.
+var (
+	// ErrNotContainer: as rsyslog, nothing can be set below a value that is not an object.
+	ErrNotContainer = errors.New("not below an object")
+	// ErrContainer: as rsyslog, an object is not replaced by a plain value; unset it first.
+	ErrContainer = errors.New("would replace an object by a plain value")
+	// ErrDepth: the tree would have too many levels.
+	ErrDepth = fmt.Errorf("more than %d levels", maxDepth)
+)
+
+// Path names a variable: "$!a!b[1]", "$.x", "$/y", or a whole tree: "$!". It is
+// resolved once, when the configuration is read.
+type Path struct {
+	env   *Env
+	root  byte // '!', '.' or '/'
+	text  string
+	steps []step
+}
+
+// step is one part of a path: a member's name and, if index is not negative, an
+// element of the array that is its value.
+type step struct {
+	name  string
+	index int
+}
+
+// Path resolves the name of a variable, with or without its '$'.
+func (e *Env) Path(name string) (Path, error) {
+	text := strings.TrimPrefix(name, "$")
+	if text == "" || strings.IndexByte("!./", text[0]) < 0 {
+		return Path{}, fmt.Errorf("%q is no variable: a variable begins with $!, $. or $/", name)
+	}
+	p := Path{env: e, root: text[0], text: "$" + text}
+	rest := text[1:]
+	for rest != "" {
+		part, after, more := strings.Cut(rest, "!")
+		if part == "" || more && after == "" {
+			return Path{}, fmt.Errorf("variable %q has an empty part", name)
+		}
+		s, err := parseStep(part)
+		if err != nil {
+			return Path{}, fmt.Errorf("variable %q: %w", name, err)
+		}
+		if p.steps = append(p.steps, s); len(p.steps) >= maxDepth {
+			return Path{}, fmt.Errorf("variable %q: %w", name, ErrDepth)
+		}
+		rest = after
+	}
+	return p, nil
+}
+
+func parseStep(part string) (step, error) {
+	open := strings.IndexByte(part, '[')
+	if open < 0 || part[len(part)-1] != ']' {
+		return step{name: part, index: -1}, nil
+	}
+	n, err := strconv.ParseUint(part[open+1:len(part)-1], 10, 31)
+	if err != nil {
+		return step{}, fmt.Errorf("subscript %s is not a number", part[open:])
+	}
+	return step{name: part[:open], index: int(n)}, nil
+}
+
+// String is the path as configurations write it.
+func (p Path) String() string { return p.text }
+
+// Var returns a variable. An object or array is the message's own and changes
+// with it; Clone it to keep it. Of $/ it is a copy.
+func (m *Message) Var(p Path) (Value, bool) {
+	switch {
+	case p.root == '/':
+		g := &p.env.Global
+		g.mu.RLock()
+		defer g.mu.RUnlock()
+		v, ok := p.lookup(g.tree)
+		return v.Clone(), ok
+	case m.Vars == nil:
+		return Value{}, false
+	}
+	return p.lookup(*m.Vars.root(p))
+}
+
+// SetVar sets a variable to a copy of v, creating the objects above it. When
+// reset is false (rsyslog's set) an object is not replaced by a plain value and
+// an object given for one that exists is merged into the tree; when it is true
+// (rsyslog's reset) the old value is replaced whatever it is.
+func (m *Message) SetVar(p Path, v Value, reset bool) error {
+	if len(p.steps)+v.depth(maxDepth) > maxDepth {
+		return fmt.Errorf("%s: %w", p.text, ErrDepth)
+	}
+	v = v.Clone()
+	if p.root == '/' {
+		g := &p.env.Global
+		g.mu.Lock()
+		defer g.mu.Unlock()
+		return p.set(&g.tree, v, reset)
+	}
+	if m.Vars == nil {
+		m.Vars = new(Vars)
+	}
+	return p.set(m.Vars.root(p), v, reset)
+}
+
+// UnsetVar removes a variable; that it is not there is no error.
+func (m *Message) UnsetVar(p Path) {
+	if p.root == '/' {
+		g := &p.env.Global
+		g.mu.Lock()
+		defer g.mu.Unlock()
+		p.unset(&g.tree)
+		return
+	}
+	if m.Vars != nil {
+		p.unset(m.Vars.root(p))
+	}
+}
+
+func (v *Vars) root(p Path) *Value {
+	if p.root == '.' {
+		return &v.local
+	}
+	return &v.tree
+}
+
+func (p Path) lookup(v Value) (Value, bool) {
+	if len(p.steps) == 0 {
+		return v, v.kind == KindObject
+	}
+	ok := true
+	for _, s := range p.steps {
+		if v, ok = v.Member(s.name, p.env.VarsCaseSensitive); !ok {
+			return Value{}, false
+		}
+		if s.index >= 0 {
+			if v.kind != KindArray || s.index >= v.Len() {
+				return Value{}, false
+			}
+			v = v.kids.vals[s.index]
+		}
+	}
+	return v, true
+}
+
+func (p Path) set(root *Value, v Value, reset bool) error {
+	cs := p.env.VarsCaseSensitive
+	if len(p.steps) == 0 {
+		switch {
+		case v.kind != KindObject:
+			return fmt.Errorf("%s: %w", p.text, ErrContainer)
+		case root.kind != KindObject || reset:
+			*root = v
+		default:
+			merge(*root, v, cs)
+		}
+		return nil
+	}
+	if root.kind != KindObject {
+		*root = NewObject()
+	}
+	parent, err := p.parent(*root)
+	if err != nil {
+		return err
+	}
+	leaf := p.steps[len(p.steps)-1].name
+	old, exists := parent.Member(leaf, cs)
+	switch {
+	case !exists || reset:
+	case v.kind == KindObject:
+		// as rsyslog: the members go to the root of the tree, not to the variable.
+		merge(*root, v, cs)
+		return nil
+	case old.kind == KindObject:
+		return fmt.Errorf("%s: %w", p.text, ErrContainer)
+	}
+	parent.SetMember(leaf, v, cs)
+	return nil
+}
+
+// parent finds the object that holds the last part of p, creating the objects
+// on the way.
+func (p Path) parent(v Value) (Value, error) {
+	for _, s := range p.steps[:len(p.steps)-1] {
+		next, ok := v.Member(s.name, p.env.VarsCaseSensitive)
+		if !ok {
+			next = NewObject()
+			v.SetMember(s.name, next, p.env.VarsCaseSensitive)
+		}
+		if s.index >= 0 && next.kind == KindArray && s.index < next.Len() {
+			next = next.kids.vals[s.index]
+		}
+		if next.kind != KindObject {
+			return Value{}, fmt.Errorf("%s: %w", p.text, ErrNotContainer)
+		}
+		v = next
+	}
+	return v, nil
+}
+
+func (p Path) unset(root *Value) {
+	if len(p.steps) == 0 {
+		*root = Value{}
+		return
+	}
+	last := len(p.steps) - 1
+	up, ok := Path{env: p.env, steps: p.steps[:last]}.lookup(*root)
+	if !ok {
+		return
+	}
+	if i := up.find(p.steps[last].name, p.env.VarsCaseSensitive); i >= 0 {
+		up.remove(i)
+	}
+}
+
+// merge gives to the members of from.
+func merge(to, from Value, caseSensitive bool) {
+	for i, k := range from.kids.keys {
+		to.SetMember(k, from.kids.vals[i], caseSensitive)
+	}
+}
 
 func (v *Vars) appendBinary(dst []byte) []byte { return dst }
 
