@@ -98,6 +98,14 @@ func (v View) At(i int) *Message {
 	return &v.b.msgs[v.index(i)]
 }
 
+// Index tells which message of its batch the i-th selected one is. It grows with
+// i, and does not depend on what else is selected.
+func (v View) Index(i int) int { return int(v.index(i)) }
+
+// Select returns the messages of v's batch with the given indices, which must
+// ascend. The slice belongs to the View from then on.
+func (v View) Select(indices []int32) View { return View{b: v.b, sel: indices} }
+
 // Flow is the flow-control class of the input the messages came from.
 func (v View) Flow() Flow {
 	if v.b == nil {

@@ -1,0 +1,79 @@
+package filter
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/hashicorp/go-multierror"
+
+	"sysrelay/conf"
+)
+
+// compiler compiles the statements of one ruleset. It goes on after an error.
+type compiler struct {
+	deps    Deps
+	ruleset *Ruleset
+	errs    *multierror.Error
+}
+
+func (c *compiler) errorf(p conf.Pos, suggest, format string, args ...any) {
+	c.errs = multierror.Append(c.errs, &conf.Error{Pos: p, Msg: fmt.Sprintf(format, args...), Suggest: suggest})
+}
+
+func (c *compiler) block(stmts []conf.Stmt, top bool) block {
+	var b block
+	for _, s := range stmts {
+		if o, ok := s.(*conf.Object); ok && o.Kind != "action" {
+			if !top {
+				c.errorf(o.Pos, "", "%s() cannot stand among statements", o.Kind)
+			}
+			continue
+		}
+		if s := c.statement(s); s != nil {
+			b = append(b, s)
+		}
+	}
+	return b
+}
+
+func (c *compiler) statement(s conf.Stmt) statement {
+	switch s := s.(type) {
+	case *conf.Object:
+		return c.action(s)
+	case *conf.PRIFilter:
+		return c.priFilter(s)
+	case *conf.Stop:
+		return stop{}
+	case *conf.Continue: // as rsyslog: does nothing
+		return nil
+	case *conf.Call:
+		to := &call{pos: s.Pos, name: s.Ruleset}
+		c.ruleset.calls = append(c.ruleset.calls, to)
+		return to
+	}
+	c.errorf(s.Position(), "", "statement %T is not known to rulesets", s)
+	return nil
+}
+
+func (c *compiler) action(o *conf.Object) statement {
+	a, err := c.deps.Action(o)
+	if err != nil {
+		c.errs = multierror.Append(c.errs, err)
+		return nil
+	}
+	if a == nil { // config.enabled="off"
+		return nil
+	}
+	return &act{pos: o.Pos, to: a}
+}
+
+func (c *compiler) priFilter(s *conf.PRIFilter) statement {
+	sel, err := ParseSelector(s.Selector)
+	if e := (*SelectorError)(nil); errors.As(err, &e) {
+		at := s.Pos
+		at.Col += e.Offset
+		c.errorf(at, e.Suggest, "selector %q: %s", s.Selector, e.Msg)
+		return nil
+	}
+	return &branch{cond: condition{pos: s.Pos, text: s.Selector, selector: &sel}, then: c.block(s.Then, false)}
+}

@@ -1,0 +1,107 @@
+package filter
+
+import (
+	"fmt"
+
+	"sysrelay/conf"
+	"sysrelay/message"
+)
+
+// statement is one statement, run for all messages of a view.
+type statement interface {
+	run(x *exec, v message.View)
+}
+
+// block is statements one after the other. A message that is stopped leaves the
+// view before the next statement.
+type block []statement
+
+func (b block) run(x *exec, v message.View) {
+	used := x.used
+	var room []int32
+	for _, s := range b {
+		if v.Len() == 0 {
+			break
+		}
+		before := x.stops
+		s.run(x, v)
+		if x.stops == before {
+			continue
+		}
+		if room == nil {
+			room = x.room(v.Len())
+		}
+		v = x.going(v, room)
+	}
+	x.used = used
+}
+
+// branch is if, a selector or a property filter with its statements.
+type branch struct {
+	cond      condition
+	then, els block
+}
+
+func (s *branch) run(x *exec, v message.View) {
+	used := x.used
+	yes, no := x.split(v, s.cond)
+	if x.trace != nil {
+		s.report(x.trace, yes, true)
+		s.report(x.trace, no, false)
+	}
+	s.then.run(x, yes)
+	s.els.run(x, no)
+	x.used = used
+}
+
+func (s *branch) report(t Tracer, v message.View, outcome bool) {
+	for i := range v.Len() {
+		t.Condition(v.At(i), place(s.cond.pos), s.cond.text, outcome)
+	}
+}
+
+// stop is stop, or ~.
+type stop struct{}
+
+func (stop) run(x *exec, v message.View) { x.stop(v) }
+
+// act hands messages to an action.
+type act struct {
+	pos conf.Pos
+	to  Action
+}
+
+func (s *act) run(x *exec, v message.View) {
+	used := x.used
+	if x.trace != nil {
+		for i := range v.Len() {
+			x.trace.Action(v.At(i), place(s.pos))
+		}
+	}
+	x.act(s.to, v)
+	x.used = used
+}
+
+// call runs another ruleset, or gives it messages by way of its queue.
+type call struct {
+	pos  conf.Pos
+	name string
+	to   *Ruleset
+}
+
+func (s *call) run(x *exec, v message.View) { s.to.enter(x, v) }
+
+// enter runs r as a part of the pass x. as rsyslog: a stop in a called ruleset
+// ends the caller, too, unless the called one has a queue and so works on
+// copies.
+func (r *Ruleset) enter(x *exec, v message.View) {
+	if r.queue != nil && x.trace == nil {
+		x.put(r.queue, v)
+		return
+	}
+	x.depth++
+	r.body.run(x, v)
+	x.depth--
+}
+
+func place(p conf.Pos) string { return fmt.Sprintf("%s:%d:%d", p.File, p.Line, p.Col) }
