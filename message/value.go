@@ -2,7 +2,7 @@ package message
 
 import (
 	"math"
-	"strconv"
+	"slices"
 )
 
 // Kind is the type of a Value.
@@ -33,6 +33,9 @@ type Value struct {
 type children struct {
 	keys []string
 	vals []Value
+	// holes are the places of removed members, ascending, counted with the holes.
+	// as rsyslog: libfastjson puts the next new member into the first of them.
+	holes []int
 }
 
 // StringValue returns s as a Value.
@@ -99,8 +102,6 @@ func (v Value) AppendText(dst []byte) []byte {
 		return dst
 	case KindString:
 		return append(dst, v.str...)
-	case KindInt:
-		return strconv.AppendInt(dst, v.num, 10)
 	}
 	return v.AppendJSON(dst, JSONSpaced)
 }
@@ -140,8 +141,12 @@ func (v Value) SetMember(name string, elem Value, caseSensitive bool) {
 		v.kids.vals[i] = elem
 		return
 	}
-	v.kids.keys = append(v.kids.keys, name)
-	v.kids.vals = append(v.kids.vals, elem)
+	at := v.Len()
+	if len(v.kids.holes) > 0 {
+		at, v.kids.holes = v.kids.holes[0], v.kids.holes[1:]
+	}
+	v.kids.keys = slices.Insert(v.kids.keys, at, name)
+	v.kids.vals = slices.Insert(v.kids.vals, at, elem)
 }
 
 // Append adds an element to an array. On other kinds it does nothing.
@@ -151,15 +156,16 @@ func (v Value) Append(elem Value) {
 	}
 }
 
-// Clone returns a copy that shares nothing with v that can change.
+// Clone returns a copy that shares nothing with v that can change. Numbers lose
+// the form they were written in.
 func (v Value) Clone() Value {
+	if v.kind == KindFloat {
+		return Value{kind: KindFloat, num: v.num}
+	}
 	if v.kids == nil {
 		return v
 	}
-	c := &children{vals: make([]Value, len(v.kids.vals))}
-	if v.kids.keys != nil {
-		c.keys = append([]string(nil), v.kids.keys...)
-	}
+	c := &children{keys: slices.Clone(v.kids.keys), vals: make([]Value, len(v.kids.vals))}
 	for i, k := range v.kids.vals {
 		c.vals[i] = k.Clone()
 	}
@@ -195,12 +201,16 @@ func (v Value) find(name string, caseSensitive bool) int {
 	return -1
 }
 
+// remove takes out the i-th member and leaves a hole.
 func (v Value) remove(i int) {
 	c := v.kids
-	if c.keys != nil {
-		c.keys = append(c.keys[:i], c.keys[i+1:]...)
+	c.keys = slices.Delete(c.keys, i, i+1)
+	c.vals = slices.Delete(c.vals, i, i+1)
+	place, at := i, 0
+	for at < len(c.holes) && c.holes[at] <= place {
+		place, at = place+1, at+1
 	}
-	c.vals = append(c.vals[:i], c.vals[i+1:]...)
+	c.holes = slices.Insert(c.holes, at, place)
 }
 
 // equalFoldASCII is strcasecmp in the C locale.
@@ -214,6 +224,15 @@ func equalFoldASCII(a, b string) bool {
 		}
 	}
 	return true
+}
+
+// toLowerASCII is tolower for every byte in the C locale.
+func toLowerASCII(s string) string {
+	b := []byte(s)
+	for i := range b {
+		b[i] = lowerASCII(b[i])
+	}
+	return string(b)
 }
 
 func lowerASCII(c byte) byte {

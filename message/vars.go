@@ -8,8 +8,13 @@ import (
 	"sync"
 )
 
-// Vars holds the variables of one message: the JSON trees $! and $. ("local").
-type Vars struct{ tree, local Value }
+// Vars holds the variables of one message: the JSON trees $! and $. ("local"),
+// and its uuid once that has been asked for.
+type Vars struct {
+	tree, local Value
+	uuid        [16]byte
+	hasUUID     bool
+}
 
 // GlobalVars holds the $/ tree, shared by all messages.
 type GlobalVars struct {
@@ -40,10 +45,11 @@ type Path struct {
 	steps []step
 }
 
-// step is one part of a path: a member's name and, if index is not negative, an
-// element of the array that is its value.
+// step is one part of a path: a member's name. If it ends in a subscript, array
+// and index are the name and the number it is made of; index is -1 otherwise.
 type step struct {
 	name  string
+	array string
 	index int
 }
 
@@ -60,11 +66,7 @@ func (e *Env) Path(name string) (Path, error) {
 		if part == "" || more && after == "" {
 			return Path{}, fmt.Errorf("variable %q has an empty part", name)
 		}
-		s, err := parseStep(part)
-		if err != nil {
-			return Path{}, fmt.Errorf("variable %q: %w", name, err)
-		}
-		if p.steps = append(p.steps, s); len(p.steps) >= maxDepth {
+		if p.steps = append(p.steps, parseStep(part)); len(p.steps) >= maxDepth {
 			return Path{}, fmt.Errorf("variable %q: %w", name, ErrDepth)
 		}
 		rest = after
@@ -72,16 +74,16 @@ func (e *Env) Path(name string) (Path, error) {
 	return p, nil
 }
 
-func parseStep(part string) (step, error) {
-	open := strings.IndexByte(part, '[')
-	if open < 0 || part[len(part)-1] != ']' {
-		return step{name: part, index: -1}, nil
+// parseStep reads one part of a path. as rsyslog: brackets that hold no number
+// are part of the name.
+func parseStep(part string) step {
+	s := step{name: part, index: -1}
+	if open := strings.IndexByte(part, '['); open >= 0 && part[len(part)-1] == ']' {
+		if n, err := strconv.ParseUint(part[open+1:len(part)-1], 10, 31); err == nil {
+			s.array, s.index = part[:open], int(n)
+		}
 	}
-	n, err := strconv.ParseUint(part[open+1:len(part)-1], 10, 31)
-	if err != nil {
-		return step{}, fmt.Errorf("subscript %s is not a number", part[open:])
-	}
-	return step{name: part[:open], index: int(n)}, nil
+	return s
 }
 
 // String is the path as configurations write it.
@@ -108,10 +110,18 @@ func (m *Message) Var(p Path) (Value, bool) {
 // an object given for one that exists is merged into the tree; when it is true
 // (rsyslog's reset) the old value is replaced whatever it is.
 func (m *Message) SetVar(p Path, v Value, reset bool) error {
+	return m.setVar(p, v.Clone(), reset)
+}
+
+// AddVar is SetVar without reset and without the copy: v becomes part of the
+// message and must not be part of anything else. JSON that was just read keeps
+// the form of its numbers this way.
+func (m *Message) AddVar(p Path, v Value) error { return m.setVar(p, v, false) }
+
+func (m *Message) setVar(p Path, v Value, reset bool) error {
 	if len(p.steps)+v.depth(maxDepth) > maxDepth {
 		return fmt.Errorf("%s: %w", p.text, ErrDepth)
 	}
-	v = v.Clone()
 	if p.root == '/' {
 		g := &p.env.Global
 		g.mu.Lock()
@@ -150,18 +160,26 @@ func (p Path) lookup(v Value) (Value, bool) {
 		return v, v.kind == KindObject
 	}
 	ok := true
-	for _, s := range p.steps {
-		if v, ok = v.Member(s.name, p.env.VarsCaseSensitive); !ok {
+	for i := range p.steps {
+		if v, ok = p.steps[i].of(v, p.env.VarsCaseSensitive); !ok {
 			return Value{}, false
-		}
-		if s.index >= 0 {
-			if v.kind != KindArray || s.index >= v.Len() {
-				return Value{}, false
-			}
-			v = v.kids.vals[s.index]
 		}
 	}
 	return v, true
+}
+
+// of finds the part of v that s names. A name with a subscript is tried as an
+// array first, then as the name of a member.
+func (s *step) of(v Value, caseSensitive bool) (Value, bool) {
+	if s.index >= 0 {
+		if a, ok := v.Member(s.array, caseSensitive); ok && a.kind == KindArray {
+			if s.index >= a.Len() {
+				return Value{}, false
+			}
+			return a.kids.vals[s.index], true
+		}
+	}
+	return v.Member(s.name, caseSensitive)
 }
 
 func (p Path) set(root *Value, v Value, reset bool) error {
@@ -184,10 +202,10 @@ func (p Path) set(root *Value, v Value, reset bool) error {
 	if err != nil {
 		return err
 	}
-	leaf := p.steps[len(p.steps)-1].name
-	old, exists := parent.Member(leaf, cs)
+	leaf := &p.steps[len(p.steps)-1]
+	old, exists := leaf.of(parent, cs)
 	switch {
-	case !exists || reset:
+	case !exists || old.kind == KindNull || reset:
 	case v.kind == KindObject:
 		// as rsyslog: the members go to the root of the tree, not to the variable.
 		merge(*root, v, cs)
@@ -195,21 +213,20 @@ func (p Path) set(root *Value, v Value, reset bool) error {
 	case old.kind == KindObject:
 		return fmt.Errorf("%s: %w", p.text, ErrContainer)
 	}
-	parent.SetMember(leaf, v, cs)
+	parent.SetMember(leaf.name, v, cs)
 	return nil
 }
 
 // parent finds the object that holds the last part of p, creating the objects
 // on the way.
 func (p Path) parent(v Value) (Value, error) {
-	for _, s := range p.steps[:len(p.steps)-1] {
-		next, ok := v.Member(s.name, p.env.VarsCaseSensitive)
-		if !ok {
+	cs := p.env.VarsCaseSensitive
+	for i := range p.steps[:len(p.steps)-1] {
+		s := &p.steps[i]
+		next, ok := s.of(v, cs)
+		if !ok || next.kind == KindNull {
 			next = NewObject()
-			v.SetMember(s.name, next, p.env.VarsCaseSensitive)
-		}
-		if s.index >= 0 && next.kind == KindArray && s.index < next.Len() {
-			next = next.kids.vals[s.index]
+			v.SetMember(s.name, next, cs)
 		}
 		if next.kind != KindObject {
 			return Value{}, fmt.Errorf("%s: %w", p.text, ErrNotContainer)
@@ -240,7 +257,3 @@ func merge(to, from Value, caseSensitive bool) {
 		to.SetMember(k, from.kids.vals[i], caseSensitive)
 	}
 }
-
-func (v *Vars) appendBinary(dst []byte) []byte { return dst }
-
-func decodeVars([]byte) (*Vars, error) { return &Vars{}, nil }
