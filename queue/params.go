@@ -87,7 +87,9 @@ type Options struct {
 	Kind   Kind
 	Params Params
 	Work   message.Handler // where messages go; see Queue.Run
-	Now    func() time.Time
+	// OpenStore opens the disk part of a queue that has one.
+	OpenStore OpenStore
+	Now       func() time.Time
 	// Log takes one line for people about what happened to the queue.
 	Log func(severity int, text string)
 }
