@@ -6,3 +6,11 @@ type Template interface {
 	// Append appends the rendered message to dst.
 	Append(dst []byte, m *Message) []byte
 }
+
+// Prefixed is a template whose result always begins with the same text: the
+// constants in front of its first property. omfile keeps dynamic files below the
+// directory this text names.
+type Prefixed interface {
+	Template
+	Prefix() string
+}

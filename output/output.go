@@ -16,7 +16,8 @@ import (
 // Hup, which may be called at any time.
 type Output interface {
 	// Write delivers the messages of v in order. It returns how many were
-	// delivered, counted from the first, and why not the rest. An error is
+	// delivered, counted from the first, and why not the rest; an error of type
+	// *message.Undelivered names the rest itself, and n means nothing. An error is
 	// temporary, unless errors.Is(err, ErrUnacceptable): then the first message
 	// not delivered is itself the reason and is set aside. When n < v.Len() err
 	// is not nil.
@@ -40,4 +41,6 @@ type Deps struct {
 	Log func(severity int, text string)
 	// Template returns the template of that name, built-in ones included.
 	Template func(name string) (message.Template, bool)
+	// FileLocks are shared by all omfile actions; nil if there is only one.
+	FileLocks *FileLocks
 }

@@ -1,0 +1,341 @@
+package output
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"sysrelay/message"
+	"sysrelay/queue"
+)
+
+// ErrSuspended is why an action that is suspended did not take messages.
+var ErrSuspended = errors.New("action is suspended")
+
+// asideEvery is how often messages set aside are reported: senders must not be
+// able to fill our own log.
+const asideEvery = time.Minute
+
+// ActionOptions are what NewAction needs.
+type ActionOptions struct {
+	Name   string // "action-3-builtin:omfile"
+	Module string // "builtin:omfile"
+	Params ActionParams
+	// Queue is what queue.Open needs; NewAction sets Work. A queue of type Direct
+	// is none: Handle delivers.
+	Queue  queue.Options
+	Output Output
+	// HasFailover is set when an action that runs only when this one is suspended
+	// follows. A direct action then hands back what it cannot deliver.
+	HasFailover bool
+	// MarkInterval is immark's interval; 0 is its default, 1200 s.
+	MarkInterval time.Duration
+	// Jitter spreads the waits between tries, so that a thousand relays do not
+	// return to a collector in the same instant. It is given the wait and returns
+	// one that is not shorter. Nil leaves it as it is.
+	Jitter func(time.Duration) time.Duration
+	Deps   Deps
+}
+
+// Action is an output with all that is around it: which messages it takes, its
+// queue, retry and suspension, error file and accounting. Handle and the
+// readings may be called from any goroutine.
+type Action struct {
+	opts   ActionOptions
+	out    Output
+	queue  *queue.Queue // nil for a direct action
+	gate   gate
+	errors *errorFile // nil without action.errorfile
+
+	// turn holds one token: who has it may use the output and the fields below.
+	turn    chan struct{}
+	retry   retry
+	aside   int // messages set aside and not reported yet
+	asideAt time.Time
+
+	suspended atomic.Bool
+	// ledger counts a message when its fate is known; what waits for delivery is
+	// in the queue's ledger or is still the caller's.
+	ledger message.Ledger
+	spells spells
+}
+
+// NewAction puts the machinery of an action around an output. With a disk queue
+// it opens the queue's files.
+func NewAction(o ActionOptions) (*Action, error) {
+	if o.MarkInterval == 0 {
+		o.MarkInterval = 1200 * time.Second
+	}
+	a := &Action{opts: o, out: o.Output, turn: make(chan struct{}, 1)}
+	a.gate = newGate(o.Params, o.MarkInterval)
+	a.retry = newRetry(o.Params, o.Jitter)
+	if o.Params.ErrorFile != "" {
+		a.errors = &errorFile{path: o.Params.ErrorFile, max: o.Params.ErrorFileMaxSize, action: o.Name}
+	}
+	if direct(o.Queue.Params.Type) {
+		return a, nil
+	}
+	o.Queue.Work = a.deliver
+	var err error
+	if a.queue, err = queue.Open(o.Queue); err != nil {
+		return nil, fmt.Errorf("action %s: %w", o.Name, err)
+	}
+	return a, nil
+}
+
+// direct: an action's queue is Direct unless the configuration says otherwise.
+func direct(t queue.Type) bool { return t == "" || strings.EqualFold(string(t), string(queue.Direct)) }
+
+// Handle is the action's message.Handler. A direct action has delivered,
+// discarded or handed back the messages when it returns; one with a queue has
+// put them there.
+func (a *Action) Handle(ctx context.Context, v message.View) error {
+	if a.gate.active {
+		taken := a.gate.pass(v, a.opts.Deps.Env.Now())
+		a.skipped(v.Len() - taken.Len())
+		v = taken
+	}
+	switch {
+	case v.Len() == 0:
+		return nil
+	case a.queue != nil:
+		return a.queue.Put(ctx, v)
+	}
+	return a.deliver(ctx, v)
+}
+
+// skipped counts what the configuration keeps from the action.
+func (a *Action) skipped(n int) {
+	a.ledger.Receive(n)
+	a.ledger.Discard(message.Stopped, n)
+}
+
+// deliver gives v to the output until it is delivered or given up. Waiting is
+// done without the output, so that other callers are not held up.
+func (a *Action) deliver(ctx context.Context, v message.View) error {
+	for {
+		if err := a.take(ctx); err != nil {
+			return undelivered(v, err)
+		}
+		rest, wait, err := a.attempt(ctx, v)
+		resumed := a.retry.resumed
+		<-a.turn
+		switch {
+		case err != nil:
+			return undelivered(rest, err)
+		case rest.Len() == 0:
+			return nil
+		}
+		v = rest
+		if err := pause(ctx, wait, resumed); err != nil {
+			return undelivered(v, err)
+		}
+	}
+}
+
+// take waits for the output.
+func (a *Action) take(ctx context.Context) error {
+	select {
+	case a.turn <- struct{}{}:
+		return nil
+	default:
+	}
+	select {
+	case a.turn <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func undelivered(rest message.View, err error) error {
+	return &message.Undelivered{Rest: rest, Err: err}
+}
+
+// pause waits, until something happens that makes waiting pointless.
+func pause(ctx context.Context, d time.Duration, resumed <-chan struct{}) error {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+	case <-resumed:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	return nil
+}
+
+// attempt delivers as much of v as it can without waiting. It returns what is
+// left and how long to wait before the next attempt, or why there is to be none.
+func (a *Action) attempt(ctx context.Context, v message.View) (message.View, time.Duration, error) {
+	for v.Len() > 0 {
+		wait, ok := a.resume(ctx)
+		if !ok {
+			return a.held(ctx, v, wait)
+		}
+		err := a.externalState()
+		if err == nil {
+			v, err = a.write(ctx, v)
+		}
+		switch {
+		case err == nil:
+			a.retry.inRow = 0
+		case errors.Is(err, ErrUnacceptable):
+			a.setAside(v.At(0), err)
+			v = v.Slice(1, v.Len())
+		case ctx.Err() != nil:
+			return v, 0, ctx.Err()
+		default:
+			a.failed(err)
+		}
+	}
+	return v, 0, nil
+}
+
+// write gives v to the output and returns what it did not deliver.
+func (a *Action) write(ctx context.Context, v message.View) (message.View, error) {
+	n, err := a.out.Write(ctx, v)
+	rest := v.Slice(n, v.Len())
+	if u := (*message.Undelivered)(nil); errors.As(err, &u) {
+		rest, err = u.Rest, u.Err
+	}
+	delivered := v.Len() - rest.Len()
+	a.ledger.Receive(delivered)
+	a.ledger.Deliver(delivered)
+	return rest, err
+}
+
+// held decides about messages the output cannot take now: wait, hand them back
+// or give them up.
+func (a *Action) held(ctx context.Context, v message.View, wait time.Duration) (message.View, time.Duration, error) {
+	switch {
+	case ctx.Err() != nil:
+		return v, 0, ctx.Err()
+	case a.retry.phase != suspended:
+		return v, wait, nil
+	case a.opts.HasFailover && a.queue == nil:
+		return v, 0, ErrSuspended
+	case message.AckOf(ctx) >= message.Stored:
+		return v, wait, nil
+	}
+	a.giveUp(v)
+	return v.Slice(v.Len(), v.Len()), 0, nil
+}
+
+func (a *Action) giveUp(v message.View) {
+	a.ledger.Receive(v.Len())
+	a.ledger.Discard(message.Suspended, v.Len())
+	for i := range v.Len() {
+		a.record(v.At(i), statusSuspended)
+	}
+}
+
+// setAside takes a message out of the way that can never be delivered.
+func (a *Action) setAside(m *message.Message, err error) {
+	a.ledger.Receive(1)
+	a.ledger.Discard(message.Unacceptable, 1)
+	a.record(m, statusDataFail)
+	a.aside++
+	now := a.opts.Deps.Env.Now()
+	if now.Sub(a.asideAt) < asideEvery {
+		return
+	}
+	kept := "discarded"
+	if a.errors != nil {
+		kept = "kept in " + a.errors.path
+	}
+	a.log(severityError, "action '%s': %d messages that can never be delivered were %s; the last: %v",
+		a.opts.Name, a.aside, kept, err)
+	a.aside, a.asideAt = 0, now
+}
+
+// FailoverFor tells whether the action takes only what the one before it could
+// not deliver.
+func (a *Action) FailoverFor() bool { return a.opts.Params.OnlyWhenSuspended }
+
+// Suspended tells whether the action is not trying to deliver at present.
+func (a *Action) Suspended() bool { return a.suspended.Load() }
+
+// Name is the action's name.
+func (a *Action) Name() string { return a.opts.Name }
+
+// Ledger accounts for the messages whose fate the action decided.
+func (a *Action) Ledger() *message.Ledger { return &a.ledger }
+
+// Queue is the action's queue, nil if it has none.
+func (a *Action) Queue() *queue.Queue { return a.queue }
+
+// ticker is an output that has something to do when time passes.
+type ticker interface {
+	// TickEvery is how often Tick is to be called; 0 is never.
+	TickEvery() time.Duration
+	// Tick flushes and closes what has been idle. It is called like Write.
+	Tick(ctx context.Context)
+}
+
+// Run works the queue and does what has to be done when nothing is delivered. It
+// returns when ctx is cancelled and the queue has been drained as its parameters
+// say.
+func (a *Action) Run(ctx context.Context) error {
+	done := make(chan error, 1)
+	if a.queue != nil {
+		go func() { done <- a.queue.Run(ctx) }()
+	} else {
+		context.AfterFunc(ctx, func() { done <- nil })
+	}
+	var tick <-chan time.Time
+	if o, ok := a.out.(ticker); ok && o.TickEvery() > 0 {
+		t := time.NewTicker(o.TickEvery())
+		defer t.Stop()
+		tick = t.C
+	}
+	for {
+		select {
+		case err := <-done:
+			return err
+		case <-tick:
+			a.tick(ctx)
+		}
+	}
+}
+
+func (a *Action) tick(ctx context.Context) {
+	if a.take(ctx) != nil {
+		return
+	}
+	defer func() { <-a.turn }()
+	a.out.(ticker).Tick(ctx)
+}
+
+// Hup closes files, so that they are opened anew.
+func (a *Action) Hup() {
+	a.out.Hup()
+	if a.errors != nil {
+		a.errors.close()
+	}
+}
+
+// Close flushes and releases everything. Call it when nothing calls Handle any
+// more and Run has returned.
+func (a *Action) Close() error {
+	a.turn <- struct{}{}
+	defer func() { <-a.turn }()
+	err := a.out.Close()
+	if a.errors != nil {
+		err = errors.Join(err, a.errors.close())
+	}
+	if a.queue != nil {
+		err = errors.Join(err, a.queue.Close())
+	}
+	if err != nil {
+		return fmt.Errorf("action %s: %w", a.opts.Name, err)
+	}
+	return nil
+}
+
+func (a *Action) log(severity int, format string, args ...any) {
+	a.opts.Deps.Log(severity, fmt.Sprintf(format, args...))
+}

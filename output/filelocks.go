@@ -1,0 +1,44 @@
+package output
+
+import "sync"
+
+// FileLocks lets the actions of one relay that write to the same file take
+// turns: taking back half a line must not take another action's line with it.
+// The zero value is ready.
+type FileLocks struct {
+	mu    sync.Mutex
+	files map[fileID]*fileLock
+}
+
+// fileID is a file, whatever its names.
+type fileID struct{ dev, ino uint64 }
+
+type fileLock struct {
+	sync.Mutex
+	id    fileID
+	users int
+}
+
+// hold returns the lock of a file; give it back with release.
+func (t *FileLocks) hold(id fileID) *fileLock {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	l := t.files[id]
+	if l == nil {
+		if t.files == nil {
+			t.files = make(map[fileID]*fileLock)
+		}
+		l = &fileLock{id: id}
+		t.files[id] = l
+	}
+	l.users++
+	return l
+}
+
+func (t *FileLocks) release(l *fileLock) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if l.users--; l.users == 0 {
+		delete(t.files, l.id)
+	}
+}

@@ -1,0 +1,205 @@
+package output
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"sysrelay/message"
+)
+
+// Syslog severities of own messages (RFC 5424 §6.2.1).
+const (
+	severityError   = 3
+	severityWarning = 4
+	severityInfo    = 6
+)
+
+// phase is where an action is in rsyslog's state machine: ready (RDY) until a
+// delivery fails, retrying (RTRY) while resumeRetryCount lasts, suspended (SUSP)
+// for a time after that.
+type phase uint8
+
+const (
+	ready phase = iota
+	retrying
+	suspended
+)
+
+// retry is the state of an action whose output fails. Who has the action's turn
+// owns it.
+type retry struct {
+	count         int           // resumeRetryCount
+	interval, max time.Duration // resumeInterval, resumeIntervalMax
+	jitter        func(time.Duration) time.Duration
+	report, again bool // reportSuspension, reportSuspensionContinuation
+
+	phase phase
+	tries int       // refused in this retrying phase
+	nbr   int       // suspensions in a row, at most 20, as rsyslog counts them
+	inRow int       // times it was resumed and failed at once
+	until time.Time // when the next try is due
+	since time.Time // when the failure began
+
+	resumed chan struct{} // closed when the output works again; nil while it works
+}
+
+// spells are the statistics of suspension.
+type spells struct {
+	suspended, resumed, failed atomic.Uint64
+	duration                   atomic.Int64 // nanoseconds of all that have ended
+}
+
+func newRetry(p ActionParams, jitter func(time.Duration) time.Duration) retry {
+	if jitter == nil {
+		jitter = func(d time.Duration) time.Duration { return d }
+	}
+	return retry{
+		count:    p.ResumeRetryCount,
+		interval: time.Duration(p.ResumeInterval) * time.Second,
+		max:      time.Duration(p.ResumeIntervalMax) * time.Second,
+		jitter:   jitter,
+		report:   p.ReportSuspension.Value,
+		again:    p.ReportContinuation.Value,
+	}
+}
+
+// failed enters the retrying phase.
+func (a *Action) failed(err error) {
+	r := &a.retry
+	now := a.opts.Deps.Env.Now()
+	if r.resumed == nil {
+		r.resumed, r.since = make(chan struct{}), now
+	}
+	r.phase, r.tries, r.until = retrying, 0, now
+	a.spells.failed.Add(1)
+	if r.nbr == 0 || r.again {
+		a.log(severityError, "action '%s': %v", a.opts.Name, err)
+	}
+	if r.report {
+		a.log(severityWarning, "action '%s' suspended (module '%s'), retry %d. There should be "+
+			"messages before this one giving the reason for suspension.", a.opts.Name, a.opts.Module, r.nbr)
+	}
+	r.inRow++
+}
+
+// resume says whether the output may be used, and if not, how long to wait.
+// as rsyslog: the first try comes at once after the failure, then one every
+// resumeInterval; when resumeRetryCount of them were refused, the action is
+// suspended.
+func (a *Action) resume(ctx context.Context) (wait time.Duration, ok bool) {
+	r := &a.retry
+	for r.phase != ready {
+		now := a.opts.Deps.Env.Now()
+		if wait := r.until.Sub(now); wait > 0 {
+			return wait, false
+		}
+		if r.phase == suspended {
+			r.phase, r.tries = retrying, 0
+		}
+		switch err := a.tryResume(ctx); {
+		case err == nil:
+			a.isReady(now)
+		case ctx.Err() != nil:
+			return 0, false
+		case r.count >= 0 && r.tries >= r.count:
+			a.suspend(now)
+		default:
+			r.tries++
+			r.until = now.Add(r.jitter(r.interval))
+		}
+	}
+	return 0, true
+}
+
+var errUnstable = errors.New("works again and again, but never for long")
+
+// tryResume asks the output.
+// as rsyslog: every tenth time in a row that it says yes and fails at once does
+// not count, so that such an output does not keep the processor busy.
+func (a *Action) tryResume(ctx context.Context) error {
+	err := a.externalState()
+	if err == nil {
+		err = a.out.TryResume(ctx)
+	}
+	if r := &a.retry; err == nil && r.inRow > 9 && r.inRow%10 == 0 {
+		r.inRow = 0
+		return errUnstable
+	}
+	return err
+}
+
+func (a *Action) isReady(now time.Time) {
+	r := &a.retry
+	r.phase, r.nbr = ready, 0
+	a.suspended.Store(false)
+	if r.resumed != nil {
+		close(r.resumed)
+		r.resumed = nil
+	}
+	a.spells.resumed.Add(1)
+	a.spells.duration.Add(int64(now.Sub(r.since)))
+	if r.report {
+		a.log(severityInfo, "action '%s' resumed (module '%s')", a.opts.Name, a.opts.Module)
+	}
+}
+
+// suspend gives the output up for a time that grows with every ten suspensions
+// in a row.
+func (a *Action) suspend(now time.Time) {
+	r := &a.retry
+	d := r.interval * time.Duration(r.nbr/10+1)
+	if r.max > 0 {
+		d = min(d, r.max)
+	}
+	r.phase, r.until = suspended, now.Add(r.jitter(d))
+	a.suspended.Store(true)
+	if r.nbr == 0 {
+		a.spells.suspended.Add(1)
+	}
+	if r.again || r.report && r.nbr == 0 {
+		a.log(severityWarning, "action '%s' suspended (module '%s'), next retry is %s, retry nbr %d. "+
+			"There should be messages before this one giving the reason for suspension.",
+			a.opts.Name, a.opts.Module, r.until.Format(time.ANSIC), r.nbr)
+	}
+	r.nbr = min(r.nbr+1, 20)
+}
+
+// externalState reads action.externalstate.file.
+// as rsyslog: a file that is not there, or holds anything else, suspends nothing.
+func (a *Action) externalState() error {
+	file := a.opts.Params.ExternalStateFile
+	if file == "" {
+		return nil
+	}
+	b, err := os.ReadFile(file)
+	if err == nil && strings.HasPrefix(string(b), "SUSPENDED") {
+		return fmt.Errorf("%s says SUSPENDED", file)
+	}
+	return nil
+}
+
+// ActionStats is a reading of an action.
+type ActionStats struct {
+	Name      string
+	Accounts  message.Account
+	Failed    uint64        // deliveries that failed
+	Suspended uint64        // times it was suspended
+	Resumed   uint64        // times it worked again
+	Duration  time.Duration // of all failures that have ended
+	Now       bool          // suspended now
+}
+
+// Stats returns the action's figures.
+func (a *Action) Stats() ActionStats {
+	return ActionStats{
+		Name: a.opts.Name, Accounts: a.ledger.Read(),
+		Failed: a.spells.failed.Load(), Suspended: a.spells.suspended.Load(),
+		Resumed: a.spells.resumed.Load(), Duration: time.Duration(a.spells.duration.Load()),
+		Now: a.Suspended(),
+	}
+}
