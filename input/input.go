@@ -10,6 +10,7 @@ package input
 
 import (
 	"context"
+	"time"
 
 	"sysrelay/message"
 )
@@ -38,4 +39,49 @@ type Deps struct {
 	// Resolve returns the name of a peer's address, or the address itself
 	// (net.enableDNS, preserveFQDN, the reverse look-up cache).
 	Resolve func(ctx context.Context, ip string) string
+	// IPVersion is "4" or "6" to listen on that alone (net.ipprotocol), or "".
+	IPVersion string
+	// StopTimeout is how long an input may go on handing over what it has
+	// received once it is told to stop (inputs.timeout.shutdown); zero is a second.
+	StopTimeout time.Duration
+}
+
+// Severities of the lines inputs log.
+const (
+	severityError   = 3
+	severityWarning = 4
+	severityInfo    = 6
+)
+
+// graceful returns a context for Handlers that outlives ctx by the stop
+// timeout, so that what was received when ctx ends can still be handed over.
+func (d *Deps) graceful(ctx context.Context) (context.Context, context.CancelFunc) {
+	wait := d.StopTimeout
+	if wait <= 0 {
+		wait = time.Second
+	}
+	out, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	stop := context.AfterFunc(ctx, func() { time.AfterFunc(wait, cancel) })
+	return out, func() { stop(); cancel() }
+}
+
+// handOver gives a batch to the handler, accounts for it and empties it. What
+// the handler did not take is lost: the senders of these inputs cannot be told.
+func handOver(ctx context.Context, b *message.Batch, to message.Handler, l *message.Ledger) {
+	n := b.Len()
+	if n == 0 {
+		return
+	}
+	l.Receive(n)
+	err := to(ctx, b.All())
+	lost := message.Rest(b.All(), err).Len()
+	l.Deliver(n - lost)
+	if lost > 0 {
+		reason := message.QueueFull
+		if ctx.Err() != nil {
+			reason = message.ShutdownTimeout
+		}
+		l.Discard(reason, lost)
+	}
+	b.Reset()
 }

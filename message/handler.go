@@ -88,11 +88,13 @@ const (
 	Damaged
 	// Stopped: discarded by the configuration's stop, ~ or by no rule wanting it.
 	Stopped
+	// SocketFull: dropped by the kernel because the socket's buffer was full.
+	SocketFull
 	reasons
 )
 
 var reasonNames = [reasons]string{"queue.full", "discard.mark", "suspended", "unacceptable",
-	"shutdown", "ratelimit", "not.allowed", "bad.frame", "disk.full", "damaged", "stopped"}
+	"shutdown", "ratelimit", "not.allowed", "bad.frame", "disk.full", "damaged", "stopped", "socket.full"}
 
 func (r Reason) String() string { return reasonNames[r] }
 

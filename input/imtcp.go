@@ -1,0 +1,204 @@
+package input
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"strings"
+	"time"
+
+	"sysrelay/conf"
+	"sysrelay/message"
+)
+
+// TLSParams are the TLS parameters of imtcp; TLS is not there yet.
+type TLSParams struct {
+	Mode              int      `conf:"streamdriver.mode" doc:"TLS mode." status:"none"`
+	AuthMode          string   `conf:"streamdriver.authmode" doc:"How peers prove who they are." status:"none"`
+	PermitExpired     string   `conf:"streamdriver.permitexpiredcerts" doc:"What to do about expired certificates." status:"none"`
+	Driver            string   `conf:"streamdriver.name" doc:"ptcp, gtls or ossl." status:"none"`
+	CheckKeyPurpose   bool     `conf:"streamdriver.checkextendedkeypurpose" doc:"Check the certificate's purpose." status:"none"`
+	PrioritizeSAN     bool     `conf:"streamdriver.prioritizesan" doc:"Prefer subject alternative names." status:"none"`
+	VerifyDepth       int      `conf:"streamdriver.tlsverifydepth" doc:"Longest certificate chain." status:"none"`
+	RevocationCheck   bool     `conf:"streamdriver.tlsrevocationcheck" doc:"Check for revocation." status:"none"`
+	CAFile            string   `conf:"streamdriver.cafile" doc:"Certificates of the authorities." status:"none"`
+	CRLFile           string   `conf:"streamdriver.crlfile" doc:"Revoked certificates." status:"none"`
+	KeyFile           string   `conf:"streamdriver.keyfile" doc:"Private key." status:"none"`
+	CertFile          string   `conf:"streamdriver.certfile" doc:"Certificate." status:"none"`
+	PermittedPeer     []string `conf:"permittedpeer" doc:"Names or fingerprints of permitted peers." status:"none"`
+	PriorityString    string   `conf:"gnutlsprioritystring" doc:"Driver specific options." status:"none"`
+	Compression       string   `conf:"compression.mode" doc:"Stream compression." status:"none"`
+	CompressionDriver string   `conf:"compression.driver" doc:"zlib or zstd." status:"none"`
+	ExpansionRatio    int      `conf:"compression.maxexpansionratio" doc:"Largest expansion accepted." status:"none"`
+	DecompressedBytes int      `conf:"compression.maxdecompressedbytesperreceive" doc:"Most bytes out of one read." status:"none"`
+	ZstdWindow        int      `conf:"compression.maxtotalzstdwindowbytes" doc:"Most memory of zstd windows." status:"none"`
+	Namespace         string   `conf:"networknamespace" doc:"Linux network namespace to listen in." status:"none"`
+	Workers           int      `conf:"workerthreads" doc:"Accepted; every connection has a goroutine." status:"full"`
+	MaxReads          int      `conf:"starvationprotection.maxreads" doc:"Accepted; connections are served in turn." status:"full"`
+	MaxListeners      int      `conf:"maxlisteners" alias:"maxlistners" doc:"Accepted; there is no limit." status:"full"`
+	PreserveCase      bool     `conf:"preservecase" default:"on" doc:"Keep the case of fromhost." status:"none"`
+}
+
+// IMTCPModule are the parameters of module(load="imtcp"): defaults for its inputs.
+type IMTCPModule struct {
+	TLSParams
+	FlowControl      bool     `conf:"flowcontrol" default:"on" doc:"Hold senders up a little when a queue is nearly full." status:"full"`
+	DisableLF        bool     `conf:"disablelfdelimiter" doc:"LF does not end a message." status:"full"`
+	DiscardTruncated bool     `conf:"discardtruncatedmsg" doc:"Discard what is beyond maxMessageSize instead of making it a message of its own." status:"full"`
+	OctetCounted     bool     `conf:"octetcountedframing" default:"on" doc:"Recognise octet-counted frames." status:"full"`
+	NotifyClose      bool     `conf:"notifyonconnectionclose" doc:"Log when a connection is closed." status:"full"`
+	NotifyOpen       bool     `conf:"notifyonconnectionopen" doc:"Log when a connection is accepted." status:"full"`
+	Delimiter        int      `conf:"addtlframedelimiter" default:"-1" doc:"ASCII value of a further byte that ends a message; -1 is none." status:"full"`
+	MaxFrame         int      `conf:"maxframesize" default:"200000" doc:"Largest octet count that is believed." status:"full"`
+	MaxSessions      int      `conf:"maxsessions" default:"200" doc:"Connections at a time per input; 0 is no limit." status:"full"`
+	AllowedSender    []string `conf:"allowedsender" doc:"Addresses, networks and names that may send." status:"full"`
+	KeepAlive        bool     `conf:"keepalive" doc:"Enable TCP keep-alive." status:"full"`
+	KeepAliveProbes  int      `conf:"keepalive.probes" doc:"Probes without answer; 0 is the system's." status:"full"`
+	KeepAliveTime    int      `conf:"keepalive.time" doc:"Seconds idle before the first; 0 is the system's." status:"full"`
+	KeepAliveIntvl   int      `conf:"keepalive.interval" doc:"Seconds between probes; 0 is the system's." status:"full"`
+}
+
+// IMTCPParams are the parameters of input(type="imtcp").
+type IMTCPParams struct {
+	TLSParams
+	Port             string             `conf:"port,required" doc:"Port to listen on; 0 lets the system choose." status:"full"`
+	PortFile         string             `conf:"listenportfilename" doc:"File the port number is written to." status:"full"`
+	Address          string             `conf:"address" doc:"Address to listen on; default is all." status:"full"`
+	Name             string             `conf:"name" default:"imtcp" doc:"Property inputname of the messages." status:"full"`
+	DefaultTZ        string             `conf:"defaulttz" doc:"Time zone of timestamps without one." status:"none"`
+	Ruleset          string             `conf:"ruleset" doc:"Ruleset the messages go to." status:"full"`
+	FlowControl      conf.Opt[bool]     `conf:"flowcontrol" doc:"As in module()." status:"full"`
+	DisableLF        conf.Opt[bool]     `conf:"disablelfdelimiter" doc:"As in module()." status:"full"`
+	DiscardTruncated conf.Opt[bool]     `conf:"discardtruncatedmsg" doc:"As in module()." status:"full"`
+	NotifyClose      conf.Opt[bool]     `conf:"notifyonconnectionclose" doc:"As in module()." status:"full"`
+	NotifyOpen       conf.Opt[bool]     `conf:"notifyonconnectionopen" doc:"As in module()." status:"full"`
+	Delimiter        conf.Opt[int]      `conf:"addtlframedelimiter" doc:"As in module()." status:"full"`
+	MaxFrame         conf.Opt[int]      `conf:"maxframesize" doc:"As in module()." status:"full"`
+	MaxSessions      conf.Opt[int]      `conf:"maxsessions" doc:"As in module()." status:"full"`
+	AllowedSender    conf.Opt[[]string] `conf:"allowedsender" doc:"As in module()." status:"full"`
+	OctetCounted     conf.Opt[bool]     `conf:"supportoctetcountedframing" doc:"Recognise octet-counted frames." status:"full"`
+	KeepAlive        conf.Opt[bool]     `conf:"keepalive" doc:"As in module()." status:"full"`
+	KeepAliveProbes  conf.Opt[int]      `conf:"keepalive.probes" doc:"As in module()." status:"full"`
+	KeepAliveTime    conf.Opt[int]      `conf:"keepalive.time" doc:"As in module()." status:"full"`
+	KeepAliveIntvl   conf.Opt[int]      `conf:"keepalive.interval" doc:"As in module()." status:"full"`
+	RateInterval     int                `conf:"ratelimit.interval" doc:"Seconds of a rate limit's interval; 0 is no limit." status:"full"`
+	RateBurst        int                `conf:"ratelimit.burst" default:"10000" doc:"Messages let through in an interval." status:"full"`
+	RateName         string             `conf:"ratelimit.name" doc:"A ratelimit() object instead." status:"none"`
+	CiscoASA         bool               `conf:"framingfix.cisco.asa" doc:"Skip spaces before a message." status:"full"`
+	Backlog          int                `conf:"socketbacklog" doc:"Connections waiting to be accepted; 0 is the system's." status:"full"`
+	MultiLine        bool               `conf:"multiline" doc:"LF ends a message only if '<' follows." status:"full"`
+	StartRegex       string             `conf:"framing.delimiter.regex" doc:"Lines matching this POSIX extended expression start a message." status:"full"`
+	StreamExtras
+}
+
+// StreamExtras are parameters of imtcp and imptcp that rsyslog does not have.
+type StreamExtras struct {
+	Framing      string   `conf:"framing" default:"rsyslog" doc:"rsyslog: octet counting or LF, decided for every message. strict: decided by a connection's first byte; a wrong octet count ends the connection, so that no message can be forged inside another (sysrelay's own)." status:"full"`
+	Proxy        string   `conf:"proxyprotocol" default:"off" doc:"off, optional or required: a PROXY protocol header names the sender (sysrelay's own)." status:"full"`
+	ProxyTrusted []string `conf:"proxyprotocol.trusted" doc:"Addresses and networks of the proxies whose headers are believed (sysrelay's own)." status:"full"`
+	ProxyTimeout int      `conf:"proxyprotocol.timeout" default:"10000" doc:"Milliseconds to wait for the header (sysrelay's own)." status:"full"`
+}
+
+// NewIMTCP makes one input(type="imtcp").
+func NewIMTCP(module IMTCPModule, p IMTCPParams, d Deps) (Input, error) {
+	in := &streamInput{name: fmt.Sprintf("imtcp(%s)", p.Port)}
+	in.deps, in.pool = d, nil
+	in.framing = Framing{
+		OctetCounting:    or(p.OctetCounted, module.OctetCounted),
+		LF:               !or(p.DisableLF, module.DisableLF),
+		Delimiter:        or(p.Delimiter, module.Delimiter),
+		SkipSpace:        p.CiscoASA,
+		MultiLine:        p.MultiLine,
+		DiscardTruncated: or(p.DiscardTruncated, module.DiscardTruncated),
+		SplitCounted:     true,
+		MaxFrame:         or(p.MaxFrame, module.MaxFrame),
+	}
+	in.streamParams = streamParams{
+		module:      "imtcp",
+		inputName:   p.Name,
+		address:     p.Address,
+		port:        p.Port,
+		portFile:    p.PortFile,
+		backlog:     p.Backlog,
+		maxSessions: or(p.MaxSessions, module.MaxSessions),
+		keepAlive: keepAlive(or(p.KeepAlive, module.KeepAlive), or(p.KeepAliveProbes, module.KeepAliveProbes),
+			or(p.KeepAliveTime, module.KeepAliveTime), or(p.KeepAliveIntvl, module.KeepAliveIntvl)),
+		notifyOpen:  or(p.NotifyOpen, module.NotifyOpen),
+		notifyClose: or(p.NotifyClose, module.NotifyClose),
+	}
+	in.setFlow(or(p.FlowControl, module.FlowControl))
+	in.limit = newLimiter(p.Name, p.RateInterval, p.RateBurst, d, &in.ledger)
+	err := in.configure(p.StreamExtras, p.StartRegex, or(p.AllowedSender, module.AllowedSender))
+	if err != nil {
+		return nil, fmt.Errorf("imtcp port %s: %w", p.Port, err)
+	}
+	return in, nil
+}
+
+// or is the value of p if it was given, that of the module otherwise.
+func or[T any](p conf.Opt[T], module T) T {
+	if p.Given {
+		return p.Value
+	}
+	return module
+}
+
+func keepAlive(on bool, probes, idle, interval int) net.KeepAliveConfig {
+	seconds := func(n int) time.Duration {
+		if n <= 0 {
+			return -1 // the system's default
+		}
+		return time.Duration(n) * time.Second
+	}
+	if probes <= 0 {
+		probes = -1
+	}
+	return net.KeepAliveConfig{Enable: on, Idle: seconds(idle), Interval: seconds(interval), Count: probes}
+}
+
+// maxFrameLimit is the largest maxFrameSize. as rsyslog.
+const maxFrameLimit = 200_000_000
+
+// configure checks and sets what needs checking.
+func (in *streamInput) configure(x StreamExtras, regex string, allowed []string) (err error) {
+	f := &in.framing
+	f.MaxMessage = in.deps.Env.Sanitize.MaxSize
+	switch strings.ToLower(x.Framing) {
+	case "", "rsyslog":
+	case "strict":
+		f.Strict = true
+	default:
+		return fmt.Errorf("framing %q is not rsyslog or strict", x.Framing)
+	}
+	switch {
+	case f.MaxFrame > maxFrameLimit:
+		return fmt.Errorf("maxFrameSize %d is larger than %d", f.MaxFrame, maxFrameLimit)
+	case f.Delimiter > 255:
+		return fmt.Errorf("addtlFrameDelimiter %d is not a byte", f.Delimiter)
+	case !f.LF && f.Delimiter < 0 && !f.OctetCounting && regex == "":
+		return errors.New("disableLFDelimiter is on and nothing else ends a message: set addtlFrameDelimiter")
+	}
+	if regex != "" {
+		if f.Strict {
+			return errors.New("framing strict and framing.delimiter.regex exclude each other")
+		}
+		if f.Start, err = message.CompileERE(regex); err != nil {
+			return fmt.Errorf("framing.delimiter.regex: %w", err)
+		}
+	}
+	if in.allowed, err = NewAllowedSenders(allowed); err != nil {
+		return err
+	}
+	if in.proxy, err = newProxyPolicy(x.Proxy, x.ProxyTrusted, x.ProxyTimeout); err != nil {
+		return err
+	}
+	in.pool = newScratches(f.Bound())
+	return nil
+}
+
+func (in *streamInput) setFlow(control bool) {
+	in.flow = message.NoDelay
+	if control {
+		in.flow = message.LightDelay
+	}
+}

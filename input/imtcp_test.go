@@ -1,0 +1,67 @@
+package input
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"sysrelay/conf"
+)
+
+func imtcpDefaults() (IMTCPModule, IMTCPParams) {
+	m := IMTCPModule{FlowControl: true, OctetCounted: true, Delimiter: -1, MaxFrame: 200000, MaxSessions: 200}
+	return m, IMTCPParams{Port: "0", Name: "imtcp", StreamExtras: StreamExtras{ProxyTimeout: 10000}}
+}
+
+func newIMTCP(t *testing.T, s *sink, set func(m *IMTCPModule, p *IMTCPParams)) Input {
+	t.Helper()
+	m, p := imtcpDefaults()
+	if set != nil {
+		set(&m, &p)
+	}
+	in, err := NewIMTCP(m, p, s.deps())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return in
+}
+
+func TestIMTCPReceives(t *testing.T) {
+	s := newSink()
+	portFile := filepath.Join(t.TempDir(), "port")
+	in := newIMTCP(t, s, func(_ *IMTCPModule, p *IMTCPParams) { p.PortFile = portFile })
+	stop := start(t, in, s)
+	c := dial(t, "tcp", in)
+	port, err := os.ReadFile(portFile)
+	if err != nil || !strings.HasSuffix(in.Addrs()[0], ":"+string(port)) {
+		t.Errorf("port file %q, %v; listening on %v", port, err, in.Addrs())
+	}
+	send(t, c, "<13>one\n7 <13>two")
+	s.waitTexts(t, "<13>one", "<13>two")
+	send(t, c, "<13>thr")
+	send(t, c, "ee\n<13>last")
+	closes(t, c)
+	s.waitTexts(t, "<13>one", "<13>two", "<13>three", "<13>last")
+	stop()
+	checkLedger(t, in, 4, 0)
+	if s.froms[0] != "imtcp|127.0.0.1|127.0.0.1" {
+		t.Errorf("origin %s", s.froms[0])
+	}
+}
+
+func TestIMTCPMaxSessions(t *testing.T) {
+	s := newSink()
+	in := newIMTCP(t, s, func(_ *IMTCPModule, p *IMTCPParams) { p.MaxSessions = conf.Opt[int]{Value: 1, Given: true} })
+	start(t, in, s)
+	first := dial(t, "tcp", in)
+	send(t, first, "a\n")
+	s.waitTexts(t, "a")
+	second := dial(t, "tcp", in)
+	if _, err := second.Read(make([]byte, 1)); err == nil {
+		t.Error("the second connection was not closed")
+	}
+	s.waitLog(t, "too many tcp sessions - dropping incoming request")
+	send(t, first, "b\n")
+	s.waitTexts(t, "a", "b")
+}

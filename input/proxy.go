@@ -1,0 +1,100 @@
+package input
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"strings"
+	"time"
+
+	proxyproto "github.com/pires/go-proxyproto"
+)
+
+// proxyPolicy is what a listener does about the PROXY protocol's header, which
+// a load balancer puts before the first byte to tell who the sender is.
+type proxyPolicy struct {
+	mode    string // "off", "optional", "required"
+	trusted []netip.Prefix
+	timeout time.Duration
+}
+
+func newProxyPolicy(mode string, trusted []string, timeoutMS int) (proxyPolicy, error) {
+	p := proxyPolicy{mode: strings.ToLower(mode), timeout: time.Duration(timeoutMS) * time.Millisecond}
+	switch p.mode {
+	case "", "off":
+		p.mode = "off"
+	case "optional", "required":
+		if len(trusted) == 0 {
+			return p, errors.New("proxyProtocol needs proxyProtocol.trusted: a header from anybody else could name any sender")
+		}
+	default:
+		return p, fmt.Errorf("proxyProtocol %q is not off, optional or required", mode)
+	}
+	for _, s := range trusted {
+		n, err := parseNetwork(s)
+		if err != nil {
+			return p, fmt.Errorf("proxyProtocol.trusted: %w", err)
+		}
+		p.trusted = append(p.trusted, n)
+	}
+	return p, nil
+}
+
+func parseNetwork(s string) (netip.Prefix, error) {
+	if a, err := netip.ParseAddr(s); err == nil {
+		return netip.PrefixFrom(a.Unmap(), a.Unmap().BitLen()), nil
+	}
+	return netip.ParsePrefix(s)
+}
+
+// proxyHeaderMax is the room for a header and what follows it in one packet; a
+// version 2 header is at most 4 KiB (go-proxyproto's limit) and 16 bytes.
+const proxyHeaderMax = 4096 + 16 + 256
+
+// source returns the sender's address a header names, or the invalid AddrPort
+// if there is none to be had. Only trusted peers' headers are looked at: what
+// others send first is data like any other.
+func (p *proxyPolicy) source(c *conn, peer netip.Addr) (netip.AddrPort, error) {
+	none := netip.AddrPort{}
+	if p.mode == "off" || !p.trusts(peer) {
+		if p.mode == "required" {
+			return none, errors.New("peer is not in proxyProtocol.trusted, and a PROXY header is required")
+		}
+		return none, nil
+	}
+	if p.timeout > 0 {
+		if err := c.SetReadDeadline(time.Now().Add(p.timeout)); err != nil {
+			return none, err
+		}
+	}
+	r := bufio.NewReaderSize(c.Conn, proxyHeaderMax)
+	h, err := proxyproto.Read(r)
+	c.ahead, _ = r.Peek(r.Buffered())
+	silent := isTimeout(err) && len(c.ahead) == 0
+	if p.mode == "optional" && (silent || errors.Is(err, proxyproto.ErrNoProxyProtocol)) {
+		err = nil
+	}
+	if err != nil {
+		return none, fmt.Errorf("PROXY header: %w", err)
+	}
+	c.noDeadline()
+	// PROXY protocol §2.2: LOCAL is the proxy's own health check.
+	if h == nil || h.Command.IsLocal() {
+		return none, nil
+	}
+	if a, ok := h.SourceAddr.(*net.TCPAddr); ok {
+		return a.AddrPort(), nil
+	}
+	return none, nil
+}
+
+func (p *proxyPolicy) trusts(peer netip.Addr) bool {
+	for _, n := range p.trusted {
+		if n.Contains(peer.WithZone("")) {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,336 @@
+package input
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+
+	"sysrelay/message"
+)
+
+// streamInput is what imtcp and imptcp have in common: a listener, and on every
+// connection a Framer between the bytes and the handler.
+type streamInput struct {
+	streamListener
+	name    string
+	framing Framing
+	flow    message.Flow
+	limit   *limiter
+	ledger  message.Ledger
+	pool    *scratches
+	to      message.Handler
+}
+
+// Listen implements Input.
+func (in *streamInput) Listen() error { return in.listen() }
+
+// Run implements Input.
+func (in *streamInput) Run(ctx context.Context, to message.Handler) error {
+	in.to, in.serve = to, in.serveConn
+	defer in.limit.close()
+	return in.run(ctx)
+}
+
+// Name implements Input.
+func (in *streamInput) Name() string { return in.name }
+
+// Addrs implements Input.
+func (in *streamInput) Addrs() []string { return []string{in.ln.Addr().String()} }
+
+// Ledger implements Input.
+func (in *streamInput) Ledger() *message.Ledger { return &in.ledger }
+
+// session is one connection's state between reads. It is small: an idle
+// connection costs its goroutine, its socket and this.
+type session struct {
+	in     *streamInput
+	c      *conn
+	raw    syscall.RawConn // nil if reads go through layers, TLS
+	framer *Framer
+	origin message.Origin
+	rest   []byte // start of a frame that is not complete
+	first  bool   // too few bytes so far to tell whose protocol it is
+	faults int    // framing errors so far
+
+	sc      *scratch // while a read is looked at
+	readN   int
+	readErr error
+	readFn  func(fd uintptr) bool
+}
+
+func (in *streamInput) serveConn(ctx context.Context, c *conn) {
+	s := &session{in: in, c: c, first: true,
+		origin: message.NewOrigin(in.inputName, c.host, c.ip, c.port)}
+	s.framer = NewFramer(&in.framing, s.fault)
+	if sc, ok := c.Conn.(syscall.Conn); ok {
+		s.raw, _ = sc.SyscallConn()
+	}
+	s.readFn = s.tryRead
+	s.run(ctx)
+}
+
+// errForeign is what a connection ends with that speaks another protocol.
+type errForeign string
+
+func (e errForeign) Error() string { return string(e) }
+
+func (s *session) run(ctx context.Context) {
+	var err error
+	if len(s.c.ahead) > 0 {
+		err = s.process(ctx, s.c.ahead)
+		s.c.ahead = nil
+	}
+	for err == nil {
+		err = s.read(ctx)
+	}
+	in := s.in
+	switch {
+	case errors.Is(err, io.EOF):
+		s.end(ctx)
+		if in.notifyClose {
+			in.deps.Log(severityInfo, fmt.Sprintf("%s session %d closed by remote peer %s.", in.sessionNoun(), s.c.id, s.c.host))
+		}
+	case s.c.stopping.Err() != nil:
+		s.drain(ctx)
+		s.end(ctx)
+	case isRefusal(err):
+		in.deps.Log(severityError, fmt.Sprintf("%s %s: %v, from peer: (hostname) %s, (ip) %s; connection closed",
+			in.module, in.inputName, err, s.c.host, s.c.ip))
+	default:
+		in.deps.Log(severityError, fmt.Sprintf("%s session %d from %s will be closed due to error: %v",
+			in.sessionNoun(), s.c.id, s.c.host, err))
+	}
+}
+
+func (in *streamInput) sessionNoun() string {
+	if in.module == "imtcp" {
+		return "Netstream" // as rsyslog
+	}
+	return in.module
+}
+
+func isRefusal(err error) bool {
+	var f Fault
+	var e errForeign
+	return errors.As(err, &f) || errors.As(err, &e)
+}
+
+// read waits for bytes, reads once and processes what came.
+func (s *session) read(ctx context.Context) error {
+	if s.raw == nil {
+		return s.readLayered(ctx)
+	}
+	if err := s.raw.Read(s.readFn); err != nil {
+		return err
+	}
+	if s.sc == nil { // all scratch is at work
+		if s.sc = s.in.pool.get(ctx); s.sc == nil {
+			return ctx.Err()
+		}
+		s.in.pool.put(s.sc)
+		s.sc = nil
+		return nil
+	}
+	return s.took(ctx)
+}
+
+// took processes what tryRead has read.
+func (s *session) took(ctx context.Context) error {
+	sc := s.sc
+	defer func() { s.sc = nil; s.in.pool.put(sc) }()
+	if s.readErr != nil {
+		return s.readErr
+	}
+	if s.readN == 0 {
+		return io.EOF
+	}
+	n := copy(sc.buf, s.rest) + s.readN
+	return s.split(ctx, sc, sc.buf[:n])
+}
+
+// tryRead reads once if there is something to be read. It borrows a buffer only
+// then: waiting needs none.
+func (s *session) tryRead(fd uintptr) bool {
+	if s.sc = s.in.pool.try(); s.sc == nil {
+		return true
+	}
+	for {
+		s.readN, s.readErr = unix.Read(int(fd), s.sc.buf[len(s.rest):])
+		if s.readErr != unix.EINTR {
+			break
+		}
+	}
+	if s.readErr == unix.EAGAIN {
+		s.in.pool.put(s.sc)
+		s.sc = nil
+		return false
+	}
+	return true
+}
+
+// readLayered reads through the layers of the connection, which need a buffer
+// to wait with.
+func (s *session) readLayered(ctx context.Context) error {
+	buf := make([]byte, 4<<10)
+	for {
+		n, err := s.c.Read(buf)
+		if perr := s.process(ctx, buf[:n]); perr != nil {
+			return perr
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// process splits b, which follows rest.
+func (s *session) process(ctx context.Context, b []byte) error {
+	sc := s.in.pool.get(ctx)
+	if sc == nil {
+		return ctx.Err()
+	}
+	defer s.in.pool.put(sc)
+	n := copy(sc.buf, s.rest)
+	n += copy(sc.buf[n:], b)
+	return s.split(ctx, sc, sc.buf[:n])
+}
+
+// split hands the messages in b over and keeps what is left of it.
+func (s *session) split(ctx context.Context, sc *scratch, b []byte) error {
+	if s.first {
+		s.first = false
+		name, known := foreignProtocol(b, s.in.framing.Strict)
+		if name != "" {
+			s.in.ledger.Receive(1)
+			s.in.ledger.Discard(message.BadFrame, 1)
+			return errForeign(name)
+		}
+		if !known {
+			s.first = true
+			s.keep(b)
+			return nil
+		}
+	}
+	env := s.in.deps.Env
+	now := env.Now().UnixNano()
+	batch := &sc.batch
+	batch.Flow = s.in.flow
+	for {
+		n, msg, flags, err := s.framer.Next(b)
+		b = b[n:]
+		if err != nil {
+			handOver(ctx, batch, s.in.to, &s.in.ledger)
+			s.in.ledger.Receive(1)
+			s.in.ledger.Discard(message.BadFrame, 1)
+			return err
+		}
+		if msg == nil {
+			break
+		}
+		if s.in.limit.allow(now) {
+			batch.Add(msg, s.origin, now, flags|message.ParseHostname)
+		}
+		if batch.Len() >= batchMessages || batch.Size() >= batchBytes {
+			handOver(ctx, batch, s.in.to, &s.in.ledger)
+		}
+	}
+	handOver(ctx, batch, s.in.to, &s.in.ledger)
+	s.keep(b)
+	return nil
+}
+
+// restKept is how much room for an incomplete frame a connection keeps when it has none.
+const restKept = 1 << 10
+
+func (s *session) keep(b []byte) {
+	if len(b) == 0 && cap(s.rest) > restKept {
+		s.rest = nil
+		return
+	}
+	s.rest = append(s.rest[:0], b...)
+}
+
+// drainMax bounds what is still read from a connection when the input stops.
+const drainMax = 1 << 20
+
+// drain reads what the kernel has received already: its sender believes that it
+// has arrived.
+func (s *session) drain(ctx context.Context) {
+	if s.raw == nil {
+		return
+	}
+	for total := 0; total < drainMax && ctx.Err() == nil; total += s.readN {
+		var ready bool
+		s.sc = nil
+		if err := s.raw.Control(func(fd uintptr) { ready = s.tryRead(fd) }); err != nil || !ready || s.sc == nil {
+			return
+		}
+		if s.took(ctx) != nil {
+			return
+		}
+	}
+}
+
+// end hands over what the stream ended with.
+func (s *session) end(ctx context.Context) {
+	if s.first { // so few bytes that it was not clear yet whose protocol it is
+		s.first = false
+		s.process(ctx, nil)
+	}
+	msg, err := s.framer.Close(s.rest)
+	if err != nil {
+		s.in.ledger.Receive(1)
+		s.in.ledger.Discard(message.BadFrame, 1)
+		s.in.deps.Log(severityError, fmt.Sprintf("%s %s: Incomplete frame at end of stream in session %d - ignoring extra data (a message may be lost). Peer: (hostname) %s, (ip) %s",
+			s.in.module, s.in.inputName, s.c.id, s.c.host, s.c.ip))
+	}
+	if len(msg) == 0 {
+		return
+	}
+	var b message.Batch
+	b.Flow = s.in.flow
+	if now := s.in.deps.Env.Now().UnixNano(); s.in.limit.allow(now) {
+		b.Add(msg, s.origin, now, message.ParseHostname)
+	}
+	handOver(ctx, &b, s.in.to, &s.in.ledger)
+}
+
+// faultLines is how many framing errors of one connection are logged.
+const faultLines = 20
+
+// fault logs a framing error after which the stream goes on.
+func (s *session) fault(f Fault) {
+	if s.faults++; s.faults > faultLines {
+		return
+	}
+	peer := fmt.Sprintf("from peer: (hostname) %s, (ip) %s", s.c.host, s.c.ip)
+	who := ""
+	if s.in.module == "imtcp" {
+		who = "imtcp " + s.in.inputName + ": " // as rsyslog: imptcp does not say which input
+	}
+	var text string
+	switch f.Kind {
+	case OversizeMsg:
+		text = fmt.Sprintf("%sreceived oversize message %s: size is %d bytes, max msg size is %d, truncating...",
+			who, peer, f.Value, s.in.framing.MaxMessage)
+	case LongLine:
+		if s.in.module == "imtcp" {
+			return // as rsyslog: only imptcp tells
+		}
+		text = fmt.Sprintf("imptcp %s: message received is at least %d byte larger than max msg size; message will be split",
+			s.in.inputName, f.Value-s.in.framing.MaxMessage)
+	case NoStart:
+		text = fmt.Sprintf("%s: more then double max message size (%d) received without finding frame terminator via regex - assuming end of frame now.",
+			s.in.module, f.Value)
+	default:
+		text = fmt.Sprintf("%sFraming Error in received TCP message %s: %v.", who, peer, f)
+	}
+	if s.faults == faultLines {
+		text += " Further framing errors of this connection are not logged."
+	}
+	s.in.deps.Log(severityError, text)
+}

@@ -1,0 +1,280 @@
+package input
+
+import (
+	"context"
+	"encoding/binary"
+	"fmt"
+	"hash/maphash"
+	"net"
+	"net/netip"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"sysrelay/message"
+)
+
+// udpSocket is one socket and its receiver.
+type udpSocket struct {
+	in      *udpInput
+	conn    *net.UDPConn
+	raw     syscall.RawConn
+	name    string // property inputname
+	vec     *mmsgVector
+	batch   message.Batch
+	senders senderCache
+
+	n       int // what tryRead received
+	err     error
+	pressed bool // the vector was full: the kernel's buffer may have been, too
+	batches int
+	dropped uint32 // kernel's counter when last looked at
+	lost    uint64 // of which not yet told
+	told    int64
+}
+
+func newUDPSocket(in *udpInput, c *net.UDPConn) (*udpSocket, error) {
+	raw, err := c.SyscallConn()
+	if err != nil {
+		c.Close()
+		return nil, fmt.Errorf("imudp: %s: %w", c.LocalAddr(), err)
+	}
+	s := &udpSocket{in: in, conn: c, raw: raw, name: in.p.Name,
+		vec: newMmsgVector(in.vector, in.deps.Env.Sanitize.MaxSize)}
+	s.senders.seed = maphash.MakeSeed()
+	if in.p.AppendPort {
+		_, port, _ := net.SplitHostPort(c.LocalAddr().String())
+		s.name += port
+	}
+	if want := in.p.ReceiveBuffer; want > 0 {
+		if got := setReceiveBuffer(raw, int(want)); got < int(want) {
+			in.deps.Log(severityWarning, fmt.Sprintf("imudp: cannot set os socket rcvbuf size %d for %s, value now is %d",
+				want, c.LocalAddr(), got))
+		}
+	}
+	return s, nil
+}
+
+// options sets what must be set before the socket is bound.
+func (in *udpInput) options() func(network, address string, c syscall.RawConn) error {
+	return func(_, _ string, c syscall.RawConn) error {
+		var err error
+		cerr := c.Control(func(fd uintptr) { err = in.setOptions(int(fd)) })
+		if cerr != nil {
+			return cerr
+		}
+		return err
+	}
+}
+
+func (in *udpInput) setOptions(fd int) error {
+	if in.threads > 1 {
+		if err := unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_REUSEPORT, 1); err != nil {
+			return fmt.Errorf("SO_REUSEPORT: %w", err)
+		}
+	}
+	if in.p.FreeBind != 0 {
+		if err := unix.SetsockoptInt(fd, unix.SOL_IP, unix.IP_FREEBIND, 1); err != nil {
+			return fmt.Errorf("ipFreeBind: %w", err)
+		}
+	}
+	if in.p.Device != "" {
+		if err := unix.BindToDevice(fd, in.p.Device); err != nil {
+			return fmt.Errorf("device %s: %w", in.p.Device, err)
+		}
+	}
+	return nil
+}
+
+// setReceiveBuffer asks for n bytes, beyond the system's limit if that is
+// permitted, and returns what the kernel made of it.
+func setReceiveBuffer(raw syscall.RawConn, n int) (got int) {
+	raw.Control(func(fd uintptr) {
+		if unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_RCVBUFFORCE, n) != nil {
+			unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_RCVBUF, n)
+		}
+		got, _ = unix.GetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_RCVBUF)
+	})
+	return got
+}
+
+func (s *udpSocket) run(ctx, work context.Context, to message.Handler) {
+	tryRead := s.tryRead
+	for {
+		if err := s.raw.Read(tryRead); err != nil {
+			break // the deadline of stopping
+		}
+		if s.err != nil {
+			s.in.deps.Log(severityError, fmt.Sprintf("imudp: error receiving on socket %s: %v", s.conn.LocalAddr(), s.err))
+			if !pause(ctx, time.Second) {
+				break
+			}
+			continue
+		}
+		s.handle(work, to)
+	}
+	s.drain(work, to)
+	s.lookForDrops(0)
+	s.tellDrops(0)
+}
+
+// pause returns false if ctx ended meanwhile.
+func pause(ctx context.Context, d time.Duration) bool {
+	select {
+	case <-ctx.Done():
+		return false
+	case <-time.After(d):
+		return true
+	}
+}
+
+func (s *udpSocket) tryRead(fd uintptr) bool {
+	s.n, s.err = s.vec.receive(fd)
+	return s.err != unix.EAGAIN
+}
+
+// drainVectors bounds what is still received when the input stops.
+const drainVectors = 1024
+
+// drain receives what is waiting in the kernel.
+func (s *udpSocket) drain(ctx context.Context, to message.Handler) {
+	for range drainVectors {
+		err := s.raw.Control(func(fd uintptr) { s.tryRead(fd) })
+		if err != nil || s.err != nil || s.n == 0 || ctx.Err() != nil {
+			return
+		}
+		s.handle(ctx, to)
+	}
+}
+
+// handle hands over the datagrams just received.
+func (s *udpSocket) handle(ctx context.Context, to message.Handler) {
+	env := s.in.deps.Env
+	now := env.Now().UnixNano()
+	for i := range s.n {
+		text, truncated := s.vec.datagram(i)
+		if len(text) == 0 {
+			continue // as rsyslog: nothing is no message
+		}
+		from := s.sender(ctx, s.vec.from(i), now)
+		if !from.allowed {
+			s.in.ledger.Receive(1)
+			s.in.ledger.Discard(message.NotAllowed, 1)
+			s.in.warn.tell(&s.in.deps, now)
+			continue
+		}
+		if !s.in.limit.allow(now) {
+			continue
+		}
+		flags := message.ParseHostname
+		if truncated {
+			flags |= message.Truncated
+		}
+		s.batch.Add(text, from.origin, now, flags)
+	}
+	handOver(ctx, &s.batch, to, &s.in.ledger)
+	s.watchDrops(now)
+}
+
+// dropsEvery is after how many batches at full pressure the kernel's drop
+// counter is read; it is also read whenever pressure ends.
+const dropsEvery = 256
+
+func (s *udpSocket) watchDrops(now int64) {
+	full := s.n == s.vec.len()
+	s.batches++
+	if (s.pressed && !full) || (full && s.batches%dropsEvery == 0) {
+		s.lookForDrops(now)
+	}
+	s.pressed = full
+}
+
+// lookForDrops accounts for datagrams the kernel had no room for.
+func (s *udpSocket) lookForDrops(now int64) {
+	var drops uint32
+	if s.raw.Control(func(fd uintptr) { drops = socketDrops(fd) }) != nil {
+		return
+	}
+	if n := drops - s.dropped; n > 0 {
+		s.dropped = drops
+		s.lost += uint64(n)
+		s.in.ledger.Receive(int(n))
+		s.in.ledger.Discard(message.SocketFull, int(n))
+	}
+	if now-s.told > int64(10*time.Second) {
+		s.tellDrops(now)
+	}
+}
+
+func (s *udpSocket) tellDrops(now int64) {
+	if s.lost == 0 {
+		return
+	}
+	s.in.deps.Log(severityWarning, fmt.Sprintf("%s: %d messages lost because the receive buffer of %s was full; a larger rcvbufSize or more threads may help",
+		s.in.name, s.lost, s.conn.LocalAddr()))
+	s.lost, s.told = 0, now
+}
+
+// senderCache remembers senders: a fixed number of places, each taken by
+// whoever came last, so that made-up addresses cannot make it grow.
+type senderCache struct {
+	seed   maphash.Seed
+	places [1024]sender
+	last   *sender
+}
+
+type sender struct {
+	addr    unix.RawSockaddrInet6 // as the kernel gave it; an IPv4 address fills a part
+	expires int64
+	allowed bool
+	origin  message.Origin
+}
+
+const (
+	senderKnown   = int64(time.Hour)
+	senderUnnamed = int64(5 * time.Second) // the name may just not have been found yet
+)
+
+// sender returns what is known about the sender of a datagram.
+func (s *udpSocket) sender(ctx context.Context, addr *unix.RawSockaddrInet6, now int64) *sender {
+	c := &s.senders
+	if l := c.last; l != nil && l.addr == *addr && now < l.expires {
+		return l
+	}
+	p := &c.places[maphash.Comparable(c.seed, *addr)%uint64(len(c.places))]
+	c.last = p
+	if p.addr == *addr && now < p.expires {
+		return p
+	}
+	peer := addrPort(addr)
+	ip := peer.Addr().String()
+	host := strings.ToLower(s.in.deps.Resolve(ctx, ip))
+	p.addr, p.expires = *addr, now+senderKnown
+	if host == ip {
+		p.expires = now + senderUnnamed
+	}
+	p.allowed = s.in.allowed.Allows(peer.Addr(), host)
+	p.origin = message.NewOrigin(s.name, host, ip, strconv.Itoa(int(peer.Port())))
+	return p
+}
+
+// addrPort reads a kernel address of either family.
+func addrPort(a *unix.RawSockaddrInet6) netip.AddrPort {
+	port := a.Port
+	b := binary.NativeEndian.AppendUint16(nil, port)
+	hostPort := binary.BigEndian.Uint16(b)
+	if a.Family == unix.AF_INET {
+		// struct sockaddr_in: the address is where sockaddr_in6 has its flow info.
+		var ip [4]byte
+		binary.NativeEndian.PutUint32(ip[:], a.Flowinfo)
+		return netip.AddrPortFrom(netip.AddrFrom4(ip), hostPort)
+	}
+	ip := netip.AddrFrom16(a.Addr).Unmap()
+	if a.Scope_id != 0 && ip.Is6() {
+		ip = ip.WithZone(strconv.Itoa(int(a.Scope_id)))
+	}
+	return netip.AddrPortFrom(ip, hostPort)
+}
