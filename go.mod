@@ -5,7 +5,7 @@ go 1.26.0
 require (
 	github.com/hashicorp/errwrap v1.0.0 // indirect
 	github.com/hashicorp/go-multierror v1.1.1 // indirect
-	github.com/influxdata/go-syslog/v3 v3.0.0 // indirect
+	github.com/influxdata/go-syslog/v3 v3.0.0
 	github.com/pires/go-proxyproto v0.15.0 // indirect
 	github.com/rogpeppe/go-internal v1.16.0 // indirect
 	go.etcd.io/bbolt v1.5.0 // indirect

@@ -8,7 +8,8 @@ type Batch struct {
 	n       int
 	msgs    []Message // decoded form of buf, valid while decoded
 	decoded bool
-	Flow    Flow // how a full queue may treat the input these came from
+	zip     *inflater // nil until a compressed message is received
+	Flow    Flow      // how a full queue may treat the input these came from
 }
 
 // Flow is the flow-control class of an input.

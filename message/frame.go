@@ -152,6 +152,9 @@ func appendTimestamp(dst []byte, t *Timestamp) []byte {
 	if t.OffsetZ {
 		z = 1
 	}
+	if t.OffsetMinus {
+		z |= 2
+	}
 	dst = binary.LittleEndian.AppendUint16(dst, t.Year)
 	dst = append(dst, t.Month, t.Day, t.Hour, t.Minute, t.Second, t.Precision)
 	dst = binary.LittleEndian.AppendUint32(dst, t.Frac)
@@ -165,6 +168,7 @@ func decodeTimestamp(b []byte) Timestamp {
 		Month: b[2], Day: b[3], Hour: b[4], Minute: b[5], Second: b[6], Precision: b[7],
 		Frac:         binary.LittleEndian.Uint32(b[8:]),
 		OffsetMinute: int16(binary.LittleEndian.Uint16(b[12:])),
-		OffsetZ:      b[14] != 0,
+		OffsetZ:      b[14]&1 != 0,
+		OffsetMinus:  b[14]&2 != 0,
 	}
 }

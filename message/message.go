@@ -53,9 +53,32 @@ const (
 	Truncated
 )
 
-// Message is one syslog message. All spans refer to Text. Spans that were not
-// found are empty; the property accessors know the fall-backs (HOSTNAME falls
-// back to fromhost, APP-NAME to the program name, …).
+// DefaultTZ returns Flags that tell the RFC 3164 parser which zone, in minutes
+// east of UTC, the sender's timestamps are in: the inputs' parameter defaultTZ.
+// Combine it with other flags by |. Offsets of a day or more are ignored.
+func DefaultTZ(minutes int) Flags {
+	if minutes <= -tzBias || minutes >= tzBias {
+		return 0
+	}
+	return Flags(minutes+tzBias) << tzShift
+}
+
+// defaultTZ is the inverse of DefaultTZ.
+func (f Flags) defaultTZ() (minutes int16, ok bool) {
+	z := int16(f >> tzShift)
+	return z - tzBias, z != 0
+}
+
+// The zone takes the twelve highest bits of Flags, as minutes + tzBias.
+const (
+	tzShift = 20
+	tzBias  = 24 * 60
+)
+
+// Message is one syslog message. All spans refer to Text. A span that was not
+// found is zero; one that was found empty has an End. The property accessors know
+// the fall-backs (HOSTNAME falls back to fromhost, APP-NAME to the program
+// name, …).
 //
 // Modifying a message means replacing Text (or appending to a copy of it) and
 // the spans; the bytes Text points at are never written to.
@@ -123,7 +146,7 @@ type Timestamp struct {
 	Frac         uint32 // fraction as written: 3 digits "012" is Frac 12, Precision 3
 	OffsetMinute int16  // minutes east of UTC
 	OffsetZ      bool   // written as 'Z'
-	_            bool
+	OffsetMinus  bool   // written as "-00:00", RFC 3339 §4.3
 }
 
 // Origin says where a message came from. It is encoded once per connection or

@@ -1,0 +1,181 @@
+package message
+
+import (
+	"strconv"
+	"time"
+)
+
+// TimestampOf returns t as a Timestamp: microseconds, and the offset of t's own
+// location.
+func TimestampOf(t time.Time) Timestamp {
+	_, offset := t.Zone()
+	return timestampAt(t.Unix(), int64(t.Nanosecond()), int64(offset))
+}
+
+// timestampAt returns the time sec seconds and nsec nanoseconds after 1970 as
+// shown offset seconds east of UTC.
+func timestampAt(sec, nsec, offset int64) Timestamp {
+	t := time.Unix(sec+offset, 0).UTC()
+	y, m, d := t.Date()
+	hh, mm, ss := t.Clock()
+	return Timestamp{Year: uint16(y), Month: uint8(m), Day: uint8(d), Hour: uint8(hh),
+		Minute: uint8(mm), Second: uint8(ss), Precision: 6, Frac: uint32(nsec / 1000),
+		OffsetMinute: int16(offset / 60), OffsetMinus: -60 < offset && offset < 0}
+}
+
+// Timestamp returns a time given in nanoseconds since 1970, such as
+// Message.Received, in the local time zone with microseconds. It is meant for
+// every message: it neither allocates nor looks into the zone's tables, except
+// where the zone's offset has changed since the last call.
+func (e *Env) Timestamp(unixNano int64) Timestamp {
+	sec, nsec := unixNano/1e9, unixNano%1e9
+	if nsec < 0 {
+		sec, nsec = sec-1, nsec+1e9
+	}
+	z := e.zone.Load()
+	if z == nil || sec < z.start || sec >= z.end {
+		z = zoneSpanAt(sec, e.Location)
+		e.zone.Store(z)
+	}
+	return timestampAt(sec, nsec, z.offset)
+}
+
+// zoneSpan is a time during which a zone has one offset: start <= t < end. It is
+// not changed once it is published.
+type zoneSpan struct{ start, end, offset int64 }
+
+func zoneSpanAt(sec int64, loc *time.Location) *zoneSpan {
+	if loc == nil {
+		loc = time.Local
+	}
+	t := time.Unix(sec, 0).In(loc)
+	_, offset := t.Zone()
+	z := &zoneSpan{start: -1 << 63, end: 1<<63 - 1, offset: int64(offset)}
+	start, end := t.ZoneBounds()
+	if !start.IsZero() {
+		z.start = start.Unix()
+	}
+	if !end.IsZero() {
+		z.end = end.Unix()
+	}
+	return z
+}
+
+// Time is the moment t names, in loc. Days a month does not have, and second
+// 60, count on into what follows.
+func (t *Timestamp) Time(loc *time.Location) time.Time {
+	nsec, digits := int(t.Frac), t.Precision
+	for ; digits < 9; digits++ {
+		nsec *= 10
+	}
+	return time.Date(int(t.Year), time.Month(t.Month), int(t.Day), int(t.Hour),
+		int(t.Minute)-int(t.OffsetMinute), int(t.Second), nsec, time.UTC).In(loc)
+}
+
+const monthNames = "JanFebMarAprMayJunJulAugSepOctNovDec"
+
+func monthName(m uint8) string {
+	if m < 1 || m > 12 {
+		m = 1
+	}
+	return monthNames[3*m-3 : 3*m]
+}
+
+func append2(dst []byte, n uint8) []byte { return append(dst, '0'+n/10%10, '0'+n%10) }
+
+func append4(dst []byte, n uint16) []byte {
+	return append2(append2(dst, uint8(n/100%100)), uint8(n%100))
+}
+
+func appendDate(dst []byte, t *Timestamp) []byte {
+	dst = append(append4(dst, t.Year), '-')
+	dst = append(append2(dst, t.Month), '-')
+	return append2(dst, t.Day)
+}
+
+func appendClock(dst []byte, t *Timestamp) []byte {
+	dst = append(append2(dst, t.Hour), ':')
+	dst = append(append2(dst, t.Minute), ':')
+	return append2(dst, t.Second)
+}
+
+// appendFrac appends exactly Precision digits.
+func appendFrac(dst []byte, t *Timestamp) []byte {
+	var d [9]byte
+	n, frac := min(int(t.Precision), len(d)), t.Frac
+	for i := n - 1; i >= 0; i-- {
+		d[i] = '0' + byte(frac%10)
+		frac /= 10
+	}
+	return append(dst, d[:n]...)
+}
+
+// AppendRFC3339 appends t as RFC 3339 has it, with as many digits of the
+// fraction and the same form of offset as it was read with.
+//
+// Unlike rsyslog, which prints wrong digits when there are more than six.
+func AppendRFC3339(dst []byte, t *Timestamp) []byte {
+	dst = append(appendDate(dst, t), 'T')
+	dst = appendClock(dst, t)
+	if t.Precision > 0 {
+		dst = appendFrac(append(dst, '.'), t)
+	}
+	if t.OffsetZ {
+		return append(dst, 'Z')
+	}
+	return appendOffset(dst, t)
+}
+
+func appendOffset(dst []byte, t *Timestamp) []byte {
+	sign, m := byte('+'), t.OffsetMinute
+	if m < 0 || t.OffsetMinus {
+		sign, m = '-', max(m, -m)
+	}
+	dst = append2(append(dst, sign), uint8(m/60))
+	return append2(append(dst, ':'), uint8(m%60))
+}
+
+// AppendRFC3164 appends t as "Jan  2 15:04:05".
+func AppendRFC3164(dst []byte, t *Timestamp) []byte { return appendBSD(dst, t, ' ') }
+
+// AppendRFC3164BuggyDay appends t as "Jan 02 15:04:05".
+func AppendRFC3164BuggyDay(dst []byte, t *Timestamp) []byte { return appendBSD(dst, t, '0') }
+
+func appendBSD(dst []byte, t *Timestamp, pad byte) []byte {
+	dst = append(append(dst, monthName(t.Month)...), ' ')
+	if tens := t.Day / 10 % 10; tens > 0 {
+		pad = '0' + tens
+	}
+	dst = append(dst, pad, '0'+t.Day%10, ' ')
+	return appendClock(dst, t)
+}
+
+// AppendMySQL appends t as "20060102150405".
+func AppendMySQL(dst []byte, t *Timestamp) []byte {
+	dst = append2(append2(append4(dst, t.Year), t.Month), t.Day)
+	return append2(append2(append2(dst, t.Hour), t.Minute), t.Second)
+}
+
+// AppendPgSQL appends t as "2006-01-02 15:04:05".
+func AppendPgSQL(dst []byte, t *Timestamp) []byte {
+	return appendClock(append(appendDate(dst, t), ' '), t)
+}
+
+// AppendUnix appends t as whole seconds since 1970.
+//
+// as rsyslog: years before 1970 and after 2100 give 0.
+func AppendUnix(dst []byte, t *Timestamp) []byte {
+	if t.Year < 1970 || t.Year > 2100 {
+		return append(dst, '0')
+	}
+	return strconv.AppendInt(dst, t.Time(time.UTC).Unix(), 10)
+}
+
+// AppendSubseconds appends the digits of the fraction as it was read, 0 if there
+// was none.
+func AppendSubseconds(dst []byte, t *Timestamp) []byte {
+	if t.Precision == 0 {
+		return append(dst, '0')
+	}
+	return appendFrac(dst, t)
+}
