@@ -1,15 +1,224 @@
 package message
 
+import (
+	"fmt"
+	"strings"
+)
+
 // Property names one property of a message, resolved once when the
 // configuration is read. The zero value is not a property.
 type Property struct {
-	env *Env
+	env  *Env
+	id   propertyID
+	path *Path // of a variable
+}
+
+type propertyID uint8
+
+const (
+	propNone propertyID = iota
+	propMsg
+	propRawMsg
+	propRawMsgAfterPRI
+	propHostname
+	propFromHost
+	propFromHostIP
+	propFromHostPort
+	propSyslogTag
+	propProgramName
+	propPRI
+	propPRIText
+	propIUT
+	propFacility
+	propFacilityText
+	propSeverity
+	propSeverityText
+	propTimeGenerated
+	propTimeReported
+	propProtocolVersion
+	propStructuredData
+	propAppName
+	propProcID
+	propMsgID
+	propInputName
+	propJSONMesg
+	propParseSuccess
+	propUUID
+	propMyHostname
+	propBOM
+	propUptime
+	propAllJSON
+	propAllJSONPlain
+	propVariable
+	propNowUnix
+	// The properties of the present time follow; the same in UTC are propUTC apart.
+	propNow
+	propYear
+	propMonth
+	propDay
+	propHour
+	propHalfHour
+	propQuarterHour
+	propMinute
+	propWeekday
+	propNowUTC
+)
+
+const propUTC = propNowUTC - propNow
+
+// propertyNames are the names of rsyslog's properties in lower case. Where a
+// property has several names the first is the one it is called by.
+var propertyNames = [...]struct {
+	name string
+	id   propertyID
+}{
+	{"msg", propMsg},
+	{"rawmsg", propRawMsg},
+	{"rawmsg-after-pri", propRawMsgAfterPRI},
+	{"hostname", propHostname}, {"source", propHostname},
+	{"fromhost", propFromHost},
+	{"fromhost-ip", propFromHostIP},
+	{"fromhost-port", propFromHostPort},
+	{"syslogtag", propSyslogTag},
+	{"programname", propProgramName},
+	{"pri", propPRI},
+	{"pri-text", propPRIText},
+	{"iut", propIUT},
+	{"syslogfacility", propFacility},
+	{"syslogfacility-text", propFacilityText},
+	{"syslogseverity", propSeverity}, {"syslogpriority", propSeverity},
+	{"syslogseverity-text", propSeverityText}, {"syslogpriority-text", propSeverityText},
+	{"timegenerated", propTimeGenerated}, {"timereceived", propTimeGenerated},
+	{"timestamp", propTimeReported}, {"timereported", propTimeReported},
+	{"protocol-version", propProtocolVersion},
+	{"structured-data", propStructuredData},
+	{"app-name", propAppName},
+	{"procid", propProcID},
+	{"msgid", propMsgID},
+	{"inputname", propInputName},
+	{"jsonmesg", propJSONMesg},
+	{"parsesuccess", propParseSuccess},
+	{"uuid", propUUID},
+	{"$myhostname", propMyHostname},
+	{"$bom", propBOM},
+	{"$uptime", propUptime},
+	{"$!all-json", propAllJSON},
+	{"$!all-json-plain", propAllJSONPlain},
+	{"$now-unixtimestamp", propNowUnix},
+	{"$now", propNow}, {"$now-utc", propNow + propUTC},
+	{"$year", propYear}, {"$year-utc", propYear + propUTC},
+	{"$month", propMonth}, {"$month-utc", propMonth + propUTC},
+	{"$day", propDay}, {"$day-utc", propDay + propUTC},
+	{"$hour", propHour}, {"$hour-utc", propHour + propUTC},
+	{"$hhour", propHalfHour}, {"$hhour-utc", propHalfHour + propUTC},
+	{"$qhour", propQuarterHour}, {"$qhour-utc", propQuarterHour + propUTC},
+	{"$minute", propMinute}, {"$minute-utc", propMinute + propUTC},
+	{"$wday", propWeekday}, {"$wday-utc", propWeekday + propUTC},
 }
 
 // Property resolves a name as configurations write it: "msg", "fromhost-ip",
 // "$now", "$!usr!name", "$.x", "$/y"; case-insensitive, aliases included.
-func (e *Env) Property(name string) (Property, error) { return Property{env: e}, nil }
+func (e *Env) Property(name string) (Property, error) {
+	lower := toLowerASCII(name)
+	for _, p := range propertyNames {
+		if p.name == lower {
+			return Property{env: e, id: p.id}, nil
+		}
+	}
+	if variable := strings.TrimPrefix(name, "$"); variable != "" && strings.IndexByte("!./", variable[0]) >= 0 {
+		path, err := e.Path(name)
+		if err != nil {
+			return Property{}, err
+		}
+		return Property{env: e, id: propVariable, path: &path}, nil
+	}
+	return Property{}, fmt.Errorf("there is no property %q; did you mean %q?", name, nearestProperty(lower))
+}
+
+// nearestProperty is the name most like the one that was written.
+func nearestProperty(name string) string {
+	names := make([]string, len(propertyNames))
+	for i, p := range propertyNames {
+		names[i] = p.name
+	}
+	return nearest(name, names)
+}
+
+// String is the property's name; of several the first one.
+func (p Property) String() string {
+	if p.path != nil {
+		return p.path.text
+	}
+	for _, n := range propertyNames {
+		if n.id == p.id {
+			return n.name
+		}
+	}
+	return ""
+}
+
+// Path is the variable p stands for, if it stands for one. Filters read
+// variables by it, because a variable's type matters there.
+func (p Property) Path() (Path, bool) {
+	if p.path == nil {
+		return Path{}, false
+	}
+	return *p.path, true
+}
+
+// IsTime says whether p is a time, which date formats apply to.
+func (p Property) IsTime() bool { return p.id == propTimeReported || p.id == propTimeGenerated }
 
 // Value returns the property's value. It is either a part of the message's text
-// or appended to buf[:0], and good until the message or buf changes.
-func (p Property) Value(m *Message, buf []byte) []byte { return nil }
+// or appended to buf[:0], and good until the message or buf changes. Times have
+// the form of RFC 3164.
+func (p Property) Value(m *Message, buf []byte) []byte {
+	if v, ok := p.text(m); ok {
+		return v
+	}
+	return p.appendComputed(buf[:0], m, 0)
+}
+
+// appendTo appends the value. now is the present time in nanoseconds since 1970
+// for the properties that need it; 0 makes them ask for it.
+func (p *Property) appendTo(dst []byte, m *Message, now int64) []byte {
+	if v, ok := p.text(m); ok {
+		return append(dst, v...)
+	}
+	return p.appendComputed(dst, m, now)
+}
+
+// usesNow says whether the property depends on the present time.
+func (p *Property) usesNow() bool { return p.id >= propNowUnix }
+
+// nearest is the candidate with the smallest edit distance to name.
+func nearest(name string, candidates []string) string {
+	best, least := "", 1<<30
+	for _, c := range candidates {
+		if d := editDistance(name, c); d < least {
+			best, least = c, d
+		}
+	}
+	return best
+}
+
+// editDistance is the number of bytes to insert, delete or replace in a to get b.
+func editDistance(a, b string) int {
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		diagonal := row[0]
+		row[0] = i + 1
+		for j := range len(b) {
+			cost := 1
+			if a[i] == b[j] {
+				cost = 0
+			}
+			next := min(row[j]+1, row[j+1]+1, diagonal+cost)
+			diagonal, row[j+1] = row[j+1], next
+		}
+	}
+	return row[len(b)]
+}

@@ -96,14 +96,16 @@ func (v Value) Str() string {
 
 // AppendText appends v as templates show it: strings as they are, null as
 // nothing, everything else as JSON.
-func (v Value) AppendText(dst []byte) []byte {
+func (v Value) AppendText(dst []byte) []byte { return v.appendText(dst, JSONSpaced) }
+
+func (v Value) appendText(dst []byte, style JSONStyle) []byte {
 	switch v.kind {
 	case KindNull:
 		return dst
 	case KindString:
 		return append(dst, v.str...)
 	}
-	return v.AppendJSON(dst, JSONSpaced)
+	return v.AppendJSON(dst, style)
 }
 
 // Len is the number of members or elements.
