@@ -332,18 +332,29 @@ func (f *Framer) startLine(b []byte) (int, []byte, message.Flags) {
 	return limit, b[:limit:limit], message.Truncated
 }
 
-// Close ends the stream; b is what was not consumed. It returns the last
-// message if the stream ended without its delimiter, and an error if a counted
-// frame is not complete.
-func (f *Framer) Close(b []byte) ([]byte, error) {
-	switch f.state {
-	case inLine, inLines:
-		if f.cfg.MultiLine || f.state == inLines {
-			b = bytes.TrimSuffix(b, []byte{'\n'})
-		}
-		return b, nil
-	case inCount, inCounted, skipCounted:
-		return nil, Fault{Incomplete, len(b)}
+// Close ends the stream; b is what was not consumed. Like Next it is called
+// until it yields nothing: the stream may end without a delimiter. An error
+// means that a counted frame is not complete.
+func (f *Framer) Close(b []byte) (n int, msg []byte, err error) {
+	if len(b) == 0 && f.state != skipCounted && f.state != inCounted {
+		return 0, nil, nil
 	}
-	return nil, nil
+	switch f.state {
+	case inLine:
+		end := len(b)
+		if f.cfg.MultiLine && f.delimiter(b[end-1:]) == 0 {
+			end-- // a delimiter that waited for what follows
+		}
+		return len(b), b[:end], nil
+	case inLines:
+		if line := f.line; line > 0 && f.cfg.Start.Match(b[line:]) {
+			f.line = 0
+			return line, b[:line-1], nil
+		}
+		return len(b), bytes.TrimSuffix(b, []byte{'\n'}), nil
+	case inCount, inCounted, skipCounted:
+		f.state = atStart
+		return len(b), nil, Fault{Incomplete, len(b)}
+	}
+	return 0, nil, nil
 }

@@ -232,7 +232,7 @@ func (s *session) split(ctx context.Context, sc *scratch, b []byte) error {
 			break
 		}
 		if s.in.limit.allow(now) {
-			batch.Add(msg, s.origin, now, flags|message.ParseHostname)
+			batch.Receive(&env.Sanitize, msg, s.origin, now, flags|message.ParseHostname)
 		}
 		if batch.Len() >= batchMessages || batch.Size() >= batchBytes {
 			handOver(ctx, batch, s.in.to, &s.in.ledger)
@@ -281,22 +281,26 @@ func (s *session) end(ctx context.Context) {
 		s.first = false
 		s.process(ctx, nil)
 	}
-	msg, err := s.framer.Close(s.rest)
-	if err != nil {
-		s.in.ledger.Receive(1)
-		s.in.ledger.Discard(message.BadFrame, 1)
-		s.in.deps.Log(severityError, fmt.Sprintf("%s %s: Incomplete frame at end of stream in session %d - ignoring extra data (a message may be lost). Peer: (hostname) %s, (ip) %s",
-			s.in.module, s.in.inputName, s.c.id, s.c.host, s.c.ip))
+	var last message.Batch
+	last.Flow = s.in.flow
+	now := s.in.deps.Env.Now().UnixNano()
+	for b := s.rest; ; {
+		n, msg, err := s.framer.Close(b)
+		if err != nil {
+			s.in.ledger.Receive(1)
+			s.in.ledger.Discard(message.BadFrame, 1)
+			s.in.deps.Log(severityError, fmt.Sprintf("Incomplete frame at end of stream in session %d - ignoring extra data (a message may be lost). %s %s, peer: (hostname) %s, (ip) %s",
+				s.c.id, s.in.module, s.in.inputName, s.c.host, s.c.ip))
+		}
+		if n == 0 || err != nil {
+			break
+		}
+		b = b[n:]
+		if len(msg) > 0 && s.in.limit.allow(now) {
+			last.Receive(&s.in.deps.Env.Sanitize, msg, s.origin, now, message.ParseHostname)
+		}
 	}
-	if len(msg) == 0 {
-		return
-	}
-	var b message.Batch
-	b.Flow = s.in.flow
-	if now := s.in.deps.Env.Now().UnixNano(); s.in.limit.allow(now) {
-		b.Add(msg, s.origin, now, message.ParseHostname)
-	}
-	handOver(ctx, &b, s.in.to, &s.in.ledger)
+	handOver(ctx, &last, s.in.to, &s.in.ledger)
 }
 
 // faultLines is how many framing errors of one connection are logged.

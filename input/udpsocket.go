@@ -173,7 +173,7 @@ func (s *udpSocket) handle(ctx context.Context, to message.Handler) {
 		if truncated {
 			flags |= message.Truncated
 		}
-		s.batch.Add(text, from.origin, now, flags)
+		s.batch.Receive(&env.Sanitize, text, from.origin, now, flags)
 	}
 	handOver(ctx, &s.batch, to, &s.in.ledger)
 	s.watchDrops(now)
