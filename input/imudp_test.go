@@ -27,7 +27,7 @@ func TestIMUDPReceives(t *testing.T) {
 	send(t, c, "<13>one")
 	send(t, c, "")
 	send(t, c, "<13>two\n")
-	s.waitTexts(t, "<13>one", "<13>two\n")
+	s.waitTexts(t, "<13>one", "<13>two")
 	stop()
 	checkLedger(t, in, 2, 0)
 	if s.froms[0] != "imudp|127.0.0.1|127.0.0.1" {
