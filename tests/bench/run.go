@@ -1,0 +1,172 @@
+package main
+
+import (
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"time"
+)
+
+// result is one run of one workload on one system.
+type result struct {
+	rate                  float64 // messages per second, first byte sent to last message at the sink
+	cpu                   float64 // microseconds of processor time per message
+	memory                float64 // MiB, peak
+	lost, twice, disorder int
+}
+
+// run starts the system, sends, waits until the sink has everything or nothing
+// more comes, and stops it.
+func run(w workload, s system, dir, profile string) (result, error) {
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return result{}, err
+	}
+	defer os.RemoveAll(dir)
+	port, err := freePort()
+	if err != nil {
+		return result{}, err
+	}
+	sink, err := newSink(w, filepath.Join(dir, "out.log"))
+	if err != nil {
+		return result{}, err
+	}
+	defer sink.close()
+	conf := filepath.Join(dir, "bench.conf")
+	if err := writeConfig(w, s, conf, dir, port, sink); err != nil {
+		return result{}, err
+	}
+	p, err := startProcess(s, conf, dir)
+	if err != nil {
+		return result{}, err
+	}
+	defer p.stop()
+	if err := p.waitPort(port); err != nil {
+		return result{}, err
+	}
+	senders, err := dialAll(w, port)
+	if err != nil {
+		return result{}, err
+	}
+	defer senders.close()
+	cpu, began := p.cpu(), time.Now()
+	if err := senders.send(); err != nil {
+		return result{}, err
+	}
+	last := sink.wait(w.messages)
+	r := result{rate: float64(w.messages) / last.Sub(began).Seconds(), memory: p.peak()}
+	r.cpu = float64((p.cpu() - cpu).Microseconds()) / float64(w.messages)
+	senders.close()
+	p.stop()
+	r.lost, r.twice, r.disorder, err = sink.verify(w)
+	return r, err
+}
+
+func writeConfig(w workload, s system, conf, dir string, port int, k *sink) error {
+	if s.ending == "" { // the copier: its configuration is what it needs to know
+		to := k.file
+		if w.toTCP {
+			to = fmt.Sprintf("127.0.0.1:%d", k.port())
+		}
+		return os.WriteFile(conf, fmt.Appendf(nil, "%d %s\n", port, to), 0o644)
+	}
+	text, err := w.config(s.ending, map[string]any{
+		"Port": port, "Out": k.file, "Sink": k.port(), "Dir": dir, "Udp": w.udp, "Octets": w.octets,
+		"Facilities": strings.Fields("kern user mail daemon auth syslog lpr news uucp cron authpriv ftp " +
+			"local0 local1 local2 local3 local4 local5 local6 local7"),
+		"N15": count(15), "N10": count(10), "N4": count(4),
+	})
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(conf, text, 0o644)
+}
+
+func count(n int) []int {
+	all := make([]int, n)
+	for i := range all {
+		all[i] = i
+	}
+	return all
+}
+
+// senders are the open connections with what they will send, made beforehand so
+// that the sender costs as little as possible while it is measured.
+type senders struct {
+	conns  []net.Conn
+	blocks [][]block
+	idle   []net.Conn
+	udp    bool
+}
+
+func dialAll(w workload, port int) (*senders, error) {
+	s := &senders{udp: w.udp}
+	network, addr := "tcp", fmt.Sprintf("127.0.0.1:%d", port)
+	if w.udp {
+		network = "udp"
+	}
+	each := w.messages / w.conns
+	for c := range w.conns {
+		conn, err := net.Dial(network, addr)
+		if err != nil {
+			return nil, err
+		}
+		to := each
+		if c == w.conns-1 {
+			to = w.messages - each*c
+		}
+		s.conns = append(s.conns, conn)
+		s.blocks = append(s.blocks, w.blocks(c, 0, to))
+	}
+	for range w.idle {
+		conn, err := net.Dial(network, addr)
+		if err != nil {
+			return nil, err
+		}
+		s.idle = append(s.idle, conn)
+	}
+	return s, nil
+}
+
+func (s *senders) send() error {
+	errs := make(chan error, len(s.conns))
+	var wg sync.WaitGroup
+	for i, c := range s.conns {
+		c.SetWriteDeadline(time.Now().Add(2 * time.Minute)) // a relay that hangs fails the run
+		wg.Go(func() {
+			for _, b := range s.blocks[i] {
+				if err := s.write(c, b); err != nil {
+					errs <- err
+					return
+				}
+			}
+		})
+	}
+	wg.Wait()
+	close(errs)
+	return <-errs
+}
+
+func (s *senders) write(c net.Conn, b block) error {
+	if !s.udp {
+		_, err := c.Write(b.bytes)
+		return err
+	}
+	from := 0
+	for _, to := range b.cuts {
+		if _, err := c.Write(b.bytes[from:to]); err != nil {
+			return err
+		}
+		from = to
+	}
+	return nil
+}
+
+func (s *senders) close() {
+	for _, c := range append(s.conns, s.idle...) {
+		c.Close()
+	}
+	s.conns, s.idle = nil, nil
+}
