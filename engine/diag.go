@@ -255,3 +255,39 @@ func (d *diag) terminated(signal, held int) error {
 		os.Getpid(), signal, d.engine.opts.Version, held)
 	return f.Close()
 }
+
+// makeDiag makes imdiag if the configuration loads it. Its parameters stand at
+// module() and at input().
+func (b *builder) makeDiag() {
+	module, ok := b.modules["imdiag"]
+	if !ok {
+		return
+	}
+	d := &diag{engine: b.Engine}
+	if !b.decodeOver(module, b.diagInput(), &d.params) {
+		return
+	}
+	b.diag = d
+	if d.params.InputShutdown >= 0 {
+		b.globals.InputsTimeout = d.params.InputShutdown
+	}
+	main := &b.order[0].options.Params
+	setIfGiven(&main.TimeoutShutdown, d.params.MainShutdown)
+	setIfGiven(&main.TimeoutEnqueue, d.params.MainEnqueue)
+	b.inputs = append(b.inputs, boundInput{d, b.order[0]})
+}
+
+func (b *builder) diagInput() *conf.Object {
+	for _, o := range b.objects("input") {
+		if moduleName(o.Value("type")) == "imdiag" {
+			return o
+		}
+	}
+	return &conf.Object{Kind: "input"}
+}
+
+func setIfGiven(to *int, ms int) {
+	if ms >= 0 {
+		*to = ms
+	}
+}
