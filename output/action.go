@@ -28,9 +28,6 @@ type ActionOptions struct {
 	// is none: Handle delivers.
 	Queue  queue.Options
 	Output Output
-	// HasFailover is set when an action that runs only when this one is suspended
-	// follows. A direct action then hands back what it cannot deliver.
-	HasFailover bool
 	// MarkInterval is immark's interval; 0 is its default, 1200 s.
 	MarkInterval time.Duration
 	// Jitter spreads the waits between tries, so that a thousand relays do not
@@ -50,6 +47,8 @@ type Action struct {
 	gate   gate
 	errors *errorFile // nil without action.errorfile
 
+	failover bool // an action follows that takes what this one hands back
+
 	// turn holds one token: who has it may use the output and the fields below.
 	turn    chan struct{}
 	retry   retry
@@ -63,8 +62,7 @@ type Action struct {
 	spells spells
 }
 
-// NewAction puts the machinery of an action around an output. With a disk queue
-// it opens the queue's files.
+// NewAction puts the machinery of an action around an output. It opens nothing.
 func NewAction(o ActionOptions) (*Action, error) {
 	if o.MarkInterval == 0 {
 		o.MarkInterval = 1200 * time.Second
@@ -75,16 +73,25 @@ func NewAction(o ActionOptions) (*Action, error) {
 	if o.Params.ErrorFile != "" {
 		a.errors = &errorFile{path: o.Params.ErrorFile, max: o.Params.ErrorFileMaxSize, action: o.Name}
 	}
-	if direct(o.Queue.Params.Type) {
-		return a, nil
-	}
-	o.Queue.Work = a.deliver
-	var err error
-	if a.queue, err = queue.Open(o.Queue); err != nil {
-		return nil, fmt.Errorf("action %s: %w", o.Name, err)
-	}
+	a.opts.Queue.Work = a.deliver
 	return a, nil
 }
+
+// Open opens the action's queue. Call it before the first Handle.
+func (a *Action) Open() (err error) {
+	if direct(a.opts.Queue.Params.Type) {
+		return nil
+	}
+	if a.queue, err = queue.Open(a.opts.Queue); err != nil {
+		return fmt.Errorf("action %s: %w", a.opts.Name, err)
+	}
+	return nil
+}
+
+// HasFailover tells the action that one follows which runs only when it is
+// suspended. A direct action then hands back what it cannot deliver. Call it
+// before Open.
+func (a *Action) HasFailover() { a.failover = true }
 
 // direct: an action's queue is Direct unless the configuration says otherwise.
 func direct(t queue.Type) bool { return t == "" || strings.EqualFold(string(t), string(queue.Direct)) }
@@ -216,7 +223,7 @@ func (a *Action) held(ctx context.Context, v message.View, wait time.Duration) (
 		return v, 0, ctx.Err()
 	case a.retry.phase != suspended:
 		return v, wait, nil
-	case a.opts.HasFailover && a.queue == nil:
+	case a.failover && a.queue == nil:
 		return v, 0, ErrSuspended
 	case message.AckOf(ctx) >= message.Stored:
 		return v, wait, nil
