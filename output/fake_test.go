@@ -152,6 +152,9 @@ func newAction(t *testing.T, o Output, change func(*ActionOptions)) (*Action, *l
 	if err != nil {
 		t.Fatal(err)
 	}
+	if err := a.Open(); err != nil {
+		t.Fatal(err)
+	}
 	return a, book
 }
 
