@@ -1,0 +1,229 @@
+package conf
+
+import (
+	"fmt"
+	"strings"
+)
+
+// legacy is what $directives have set so far. Settings wait for the actions and
+// inputs that follow; objects that later directives add to are kept at hand.
+type legacy struct {
+	settings []setting
+	channels map[string]*channel
+	modules  map[string]*Object // loaded modules by name
+	rulesets map[string]*Object
+	mainq    *Object // $MainMsgQueue…
+	current  *Object // the ruleset of $RuleSet; nil is the default ruleset
+}
+
+// setting is a parameter for what follows.
+type setting struct {
+	to    string // "action", a module's name, or "omfile.default" and the like
+	once  bool   // for the next one only
+	param *Param
+}
+
+// channel is an $outchannel.
+type channel struct {
+	file, limit, command string
+	pos                  Pos
+}
+
+func newLegacy() *legacy {
+	return &legacy{
+		channels: map[string]*channel{},
+		modules:  map[string]*Object{},
+		rulesets: map[string]*Object{},
+	}
+}
+
+// keep remembers a setting, in place of an earlier one of the same name.
+func (l *legacy) keep(s setting) {
+	for i, have := range l.settings {
+		if have.to == s.to && strings.EqualFold(have.param.Name, s.param.Name) {
+			l.settings[i] = s
+			return
+		}
+	}
+	l.settings = append(l.settings, s)
+}
+
+// apply adds the settings for to that o does not have, and forgets those meant
+// for one only.
+func (l *legacy) apply(o *Object, to string) {
+	kept := l.settings[:0]
+	for _, s := range l.settings {
+		if s.to == to && o.Param(s.param.Name) == nil {
+			q := *s.param
+			o.Params = append(o.Params, &q)
+		}
+		if s.to != to || !s.once {
+			kept = append(kept, s)
+		}
+	}
+	l.settings = kept
+}
+
+// forget drops settings for one only without using them.
+func (l *legacy) forget(to string) {
+	l.apply(&Object{}, to)
+}
+
+// value returns the setting of that name, "" if there is none.
+func (l *legacy) value(to, name string) string {
+	for _, s := range l.settings {
+		if s.to == to && strings.EqualFold(s.param.Name, name) {
+			return s.param.Values[0]
+		}
+	}
+	return ""
+}
+
+// set gives o the parameter, in place of an earlier one of the same name.
+func (o *Object) set(q *Param) {
+	for i, have := range o.Params {
+		if strings.EqualFold(have.Name, q.Name) {
+			o.Params[i] = q
+			return
+		}
+	}
+	o.Params = append(o.Params, q)
+}
+
+// word makes a parameter that stands at p.
+func word(p Pos, name, value string) *Param {
+	return &Param{Pos: p, Name: name, Values: []string{value}, ValuePos: p}
+}
+
+// addObject adds an object of the RainerScript kind, and notes what legacy
+// directives may refer to later.
+func (p *parser) addObject(o *Object) {
+	switch o.Kind {
+	case "module":
+		p.noteModule(o)
+	case "ruleset":
+		p.legacy.rulesets[strings.ToLower(o.Value("name"))] = o
+	}
+	p.cfg.Stmts = append(p.cfg.Stmts, o)
+}
+
+func (p *parser) noteModule(o *Object) {
+	name := ModuleName(o.Value("load"))
+	if p.legacy.modules[name] == nil {
+		p.legacy.modules[name] = o
+	}
+}
+
+// ModuleName returns the name of a module as it is named in load= or type=: a
+// path, builtin: and .so do not count.
+func ModuleName(load string) string {
+	name := load[strings.LastIndexByte(load, '/')+1:]
+	name = strings.TrimPrefix(name, "builtin:")
+	return strings.ToLower(strings.TrimSuffix(name, ".so"))
+}
+
+// emit adds an object that a directive makes.
+func (p *parser) emit(o *Object) {
+	o.Legacy = true
+	p.pending = append(p.pending, o)
+}
+
+// directive carries out a $directive.
+func (p *parser) directive(t token) {
+	line := &directiveLine{parser: p, tok: t, at: 1}
+	name := line.word()
+	d, ok := lookupDirective(name)
+	if !ok {
+		p.report(t.pos(), "unknown directive $"+name, didYouMean(name, directiveNames()))
+		return
+	}
+	if d.module != "" && !builtin[d.module] && p.legacy.modules[d.module] == nil {
+		p.report(t.pos(), fmt.Sprintf("$%s belongs to module %s, which is not loaded", d.name, d.module), "write $ModLoad "+d.module+" before it")
+		return
+	}
+	if d.do != nil {
+		d.do(p, line)
+		return
+	}
+	q, ok := line.param(d)
+	line.end()
+	if !ok {
+		return
+	}
+	p.place(d, t, q)
+}
+
+// place puts the parameter of a directive where it belongs.
+func (p *parser) place(d directive, t token, q *Param) {
+	l := p.legacy
+	switch d.scope {
+	case toGlobal:
+		p.emit(&Object{Pos: t.pos(), Kind: "global", Params: []*Param{q}})
+	case toMainQueue:
+		if l.mainq == nil {
+			l.mainq = &Object{Pos: t.pos(), Kind: "main_queue"}
+			p.emit(l.mainq)
+		}
+		l.mainq.set(q)
+	case toModule:
+		o := l.modules[d.module]
+		if o == nil {
+			o = &Object{Pos: t.pos(), Kind: "module", Params: []*Param{word(t.pos(), "load", "builtin:"+d.module)}}
+			l.modules[d.module] = o
+			p.emit(o)
+		}
+		o.set(q)
+	case toAction, toNextAction:
+		l.keep(setting{cmpOr(d.module, "action"), d.scope == toNextAction, q})
+	case toDefaults:
+		l.keep(setting{d.module + ".default", false, q})
+	case toInput, toNextInput:
+		l.keep(setting{d.module, d.scope == toNextInput, q})
+	case runInput:
+		o := &Object{Pos: t.pos(), Kind: "input", Params: []*Param{word(t.pos(), "type", d.module), q}}
+		l.apply(o, d.module)
+		p.emit(o)
+	}
+}
+
+func cmpOr(a, b string) string {
+	if a != "" {
+		return a
+	}
+	return b
+}
+
+// finishLegacy is called at the end of the configuration.
+func (p *parser) finishLegacy() {
+	for _, s := range p.legacy.settings {
+		if s.once && s.to != "action" && s.param.Name == "file" {
+			p.notice(s.param.Pos, "no $InputRunFileMonitor follows: the file is not read", "")
+		}
+	}
+}
+
+// selectRuleset carries out $RuleSet: what follows belongs to that ruleset.
+func (p *parser) selectRuleset(t token) {
+	line := &directiveLine{parser: p, tok: t, at: 1}
+	line.word()
+	name := line.word()
+	line.end()
+	if name == "" {
+		p.report(t.pos(), "$RuleSet needs the name of a ruleset", "")
+		return
+	}
+	if strings.EqualFold(name, defaultRuleset) {
+		p.legacy.current, p.into = nil, &p.cfg.Stmts
+		return
+	}
+	o := p.legacy.rulesets[strings.ToLower(name)]
+	if o == nil {
+		o = &Object{Pos: t.pos(), Kind: "ruleset", Params: []*Param{word(t.pos(), "name", name)}, Legacy: true}
+		p.legacy.rulesets[strings.ToLower(name)] = o
+		p.cfg.Stmts = append(p.cfg.Stmts, o)
+	}
+	p.legacy.current, p.into = o, &o.Body
+}
+
+// defaultRuleset is rsyslogd's name for what stands outside of rulesets.
+const defaultRuleset = "RSYSLOG_DefaultRuleset"

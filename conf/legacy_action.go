@@ -1,0 +1,377 @@
+package conf
+
+import (
+	"fmt"
+	"strings"
+)
+
+// legacyAction turns an action of the old style into an action() object.
+func (p *parser) legacyAction(t token) Stmt {
+	a := &actionLine{directiveLine{parser: p, tok: t}}
+	o := &Object{Pos: t.pos(), Kind: "action", Legacy: true}
+	var ok bool
+	switch text := t.text; text[0] {
+	case '~':
+		p.notice(t.pos(), "~ is the old way to write stop", `write "stop"`)
+		p.legacy.forget("action")
+		return &Stop{t.pos()}
+	case '@':
+		ok = a.forward(o)
+	case '/', '.', '-', '?':
+		ok = a.file(o)
+	case '|':
+		ok = a.pipe(o)
+	case '^':
+		ok = a.program(o)
+	case '>':
+		ok = a.mysql(o)
+	case ':':
+		ok = a.module(o)
+	default:
+		ok = a.users(o)
+	}
+	if !ok {
+		return nil
+	}
+	p.finishAction(o)
+	return o
+}
+
+// finishAction gives a legacy action what directives have set for it.
+func (p *parser) finishAction(o *Object) {
+	module := ModuleName(o.Value("type"))
+	p.legacy.apply(o, module)
+	p.legacy.apply(o, module+".default")
+	p.legacy.apply(o, "action")
+	if module == "omfwd" {
+		forwardRebind(o)
+	}
+}
+
+// forwardRebind keeps of the two rebind intervals the one of the protocol.
+func forwardRebind(o *Object) {
+	kept := o.Params[:0]
+	for _, q := range o.Params {
+		switch proto, of, _ := strings.Cut(q.Name, "."); {
+		case of != "rebindInterval":
+		case proto != o.Value("protocol"):
+			continue
+		default:
+			q.Name = of
+		}
+		kept = append(kept, q)
+	}
+	o.Params = kept
+}
+
+// scriptAction is told of action() objects: as in rsyslogd they end what
+// $ActionQueue… has set, and use the default templates set by directives.
+func (p *parser) scriptAction(o *Object) {
+	p.legacy.forget("action")
+	module := ModuleName(o.Value("type"))
+	if q := p.legacy.modules[module]; q == nil || q.Param("template") == nil {
+		for _, s := range p.legacy.settings {
+			if s.to == module+".default" && s.param.Name == "template" && o.Param("template") == nil {
+				o.Params = append(o.Params, s.param)
+			}
+		}
+	}
+}
+
+// actionLine is the line of a legacy action.
+type actionLine struct{ directiveLine }
+
+// add appends a parameter whose value began at offset at.
+func (a *actionLine) add(o *Object, at int, name, value string) {
+	place := a.tok.src.pos(a.tok.at + at)
+	o.Params = append(o.Params, word(place, name, value))
+}
+
+// template reads ;name and the end of the line.
+func (a *actionLine) template(o *Object) bool {
+	a.blanks()
+	if rest := a.rest(); rest != "" && rest[0] == ';' {
+		a.at++
+		a.blanks()
+		at := a.at
+		name := a.span(" \t;#")
+		if name == "" {
+			a.report(a.pos(), "the name of a template is missing after ;", "")
+			return false
+		}
+		a.add(o, at, "template", name)
+		a.blanks()
+	}
+	if rest := a.rest(); rest != "" && rest[0] != '#' {
+		a.report(a.pos(), fmt.Sprintf("unexpected %q after the action", rest), "an action of the old style ends with its line; only ;template and a comment may follow")
+		return false
+	}
+	return true
+}
+
+// file is /path, -/path (not synced, which is the default), ?template and
+// -?template.
+func (a *actionLine) file(o *Object) bool {
+	a.add(o, 0, "type", "omfile")
+	noSync := false
+	if a.tok.text[0] == '-' {
+		noSync = true
+		a.at++
+	}
+	param := "file"
+	if strings.HasPrefix(a.rest(), "?") {
+		param = "dynafile"
+		a.at++
+	}
+	at := a.at
+	name := a.span(" \t;")
+	if name == "" || param == "file" && name[0] != '/' && name[0] != '.' {
+		a.report(a.tok.pos(), fmt.Sprintf("%q is not an action", a.tok.text), "files begin with a slash")
+		return false
+	}
+	a.add(o, at, param, name)
+	if noSync && a.legacy.value("omfile.default", "sync") == "on" {
+		a.add(o, 0, "sync", "off")
+	}
+	return a.template(o)
+}
+
+// pipe is |/path.
+func (a *actionLine) pipe(o *Object) bool {
+	a.add(o, 0, "type", "ompipe")
+	a.at++
+	a.blanks()
+	at := a.at
+	name := a.span(" \t;")
+	if name == "" {
+		a.report(a.tok.pos(), "the pipe has no name", "write |/path/to/pipe")
+		return false
+	}
+	a.add(o, at, "pipe", name)
+	return a.template(o)
+}
+
+// program is ^program;template.
+func (a *actionLine) program(o *Object) bool {
+	a.add(o, 0, "type", "omshell")
+	a.at++
+	at := a.at
+	name := a.span(" \t;")
+	if name == "" {
+		a.report(a.tok.pos(), "the program has no name", "write ^/path/to/program;template")
+		return false
+	}
+	a.add(o, at, "program", name)
+	return a.template(o)
+}
+
+// forward is @host:port, @@host:port, @(options)[v6]:port.
+func (a *actionLine) forward(o *Object) bool {
+	a.add(o, 0, "type", "omfwd")
+	protocol := "udp"
+	a.at++
+	if strings.HasPrefix(a.rest(), "@") {
+		protocol = "tcp"
+		a.at++
+	}
+	options, ok := a.forwardOptions()
+	if !ok {
+		return false
+	}
+	at := a.at
+	var host string
+	if strings.HasPrefix(a.rest(), "[") {
+		a.at++
+		at = a.at
+		host = a.span("]")
+		if !strings.HasPrefix(a.rest(), "]") {
+			a.report(a.tok.pos(), "the address is never closed", `end it with "]"`)
+			return false
+		}
+		a.at++
+	} else {
+		host = a.span(":;# \t")
+	}
+	if host == "" {
+		a.report(a.pos(), "the host to forward to is missing", "write @host:port for UDP, @@host:port for TCP")
+		return false
+	}
+	a.add(o, at, "target", host)
+	if strings.HasPrefix(a.rest(), ":") {
+		a.at++
+		at = a.at
+		port := a.span(";# \t")
+		if port == "" {
+			a.report(a.pos(), "the port is missing", "")
+			return false
+		}
+		a.add(o, at, "port", port)
+	}
+	a.add(o, 0, "protocol", protocol)
+	for _, q := range options {
+		o.Params = append(o.Params, q)
+	}
+	return a.template(o)
+}
+
+// forwardOptions reads (o,z9): octet-counted framing, compression.
+func (a *actionLine) forwardOptions() ([]*Param, bool) {
+	if !strings.HasPrefix(a.rest(), "(") {
+		return nil, true
+	}
+	a.at++
+	var options []*Param
+	for {
+		at := a.pos()
+		opt := strings.TrimSpace(a.span(",)"))
+		switch {
+		case opt == "":
+		case opt == "o":
+			options = append(options, word(at, "tcp_framing", "octet-counted"))
+		case opt[0] == 'z':
+			level := opt[1:]
+			if len(level) != 1 || level[0] < '0' || level[0] > '9' {
+				a.report(at, fmt.Sprintf("invalid compression level in option %q", opt), "write z1 to z9")
+				return nil, false
+			}
+			options = append(options, word(at, "zipLevel", level), word(at, "compression.mode", "single"))
+		default:
+			a.report(at, fmt.Sprintf("unknown forwarding option %q", opt), "known are o (octet-counted framing) and z0 to z9 (compression)")
+			return nil, false
+		}
+		switch rest := a.rest(); {
+		case rest == "":
+			a.report(a.tok.pos(), "the forwarding options are never closed", `end them with ")"`)
+			return nil, false
+		case rest[0] == ')':
+			a.at++
+			return options, true
+		}
+		a.at++
+	}
+}
+
+// users is *, or user,user. As in rsyslogd, names that are not behind
+// :omusrmsg: are on their way out.
+func (a *actionLine) users(o *Object) bool {
+	a.add(o, 0, "type", "omusrmsg")
+	next := a.tok.src.buf[a.tok.end:]
+	if len(next) > 0 && (next[0] == '(' || next[0] == '.' || next[0] == '=') {
+		a.report(a.tok.pos(), fmt.Sprintf("unknown object, statement or selector %q", a.tok.text), didYouMean(a.tok.text, statementNames()))
+		a.tok.src.skipLine()
+		return false
+	}
+	names := a.span(";")
+	a.notice(a.tok.pos(), fmt.Sprintf("action %q is read as the names of users", names), `write ":omusrmsg:`+names+`"`)
+	a.add(o, 0, "users", names)
+	return a.template(o)
+}
+
+func statementNames() []string {
+	var names []string
+	for n := range objectKinds {
+		names = append(names, n)
+	}
+	for n := range statementWords {
+		names = append(names, n)
+	}
+	return names
+}
+
+// mysql is >host,db,user,password.
+func (a *actionLine) mysql(o *Object) bool {
+	a.add(o, 0, "type", "ommysql")
+	a.at++
+	for _, name := range []string{"server", "db", "uid", "pwd"} {
+		at := a.at
+		stop := ",;"
+		if name == "pwd" {
+			stop = "; \t"
+		}
+		v := strings.TrimSpace(a.span(stop))
+		if v == "" && name != "pwd" {
+			a.report(a.tok.pos(), "the database action is not complete", "write >host,database,user,password;template")
+			return false
+		}
+		a.add(o, at, name, v)
+		if strings.HasPrefix(a.rest(), ",") {
+			a.at++
+		}
+	}
+	return a.template(o)
+}
+
+// module is :omname:parameters;template.
+func (a *actionLine) module(o *Object) bool {
+	a.at++
+	name := strings.ToLower(a.span(":"))
+	a.at++
+	a.add(o, 0, "type", name)
+	at := a.at
+	switch name {
+	case "omfile":
+		if strings.HasPrefix(a.rest(), "$") {
+			a.at++
+			return a.channelFile(o)
+		}
+		name := a.span(" \t;")
+		a.add(o, at, "file", name)
+	case "omusrmsg":
+		a.add(o, at, "users", a.span(" \t;"))
+	case "omrelp":
+		return a.relp(o)
+	case "ommysql", "ompgsql":
+		o.Params = o.Params[:0]
+		a.at--
+		ok := a.mysql(o)
+		o.Params[0].Values[0] = name
+		return ok
+	default:
+		if arg := a.span(";"); strings.TrimSpace(arg) != "" {
+			a.add(o, at, "args", strings.TrimSpace(arg))
+		}
+	}
+	return a.template(o)
+}
+
+// relp is :omrelp:host:port.
+func (a *actionLine) relp(o *Object) bool {
+	at := a.at
+	var host string
+	if strings.HasPrefix(a.rest(), "[") {
+		a.at++
+		at = a.at
+		host = a.span("]")
+		a.at = min(a.at+1, len(a.tok.text))
+	} else {
+		host = a.span(":; \t")
+	}
+	if host == "" {
+		a.report(a.pos(), "the host to forward to is missing", "write :omrelp:host:port")
+		return false
+	}
+	a.add(o, at, "target", host)
+	if strings.HasPrefix(a.rest(), ":") {
+		a.at++
+		a.add(o, a.at, "port", a.span("; \t"))
+	}
+	return a.template(o)
+}
+
+// channelFile is :omfile:$name of an $outchannel.
+func (a *actionLine) channelFile(o *Object) bool {
+	name := a.span("; \t")
+	c := a.legacy.channels[strings.ToLower(name)]
+	if c == nil {
+		a.report(a.pos(), "there is no output channel "+name, "write $outchannel "+name+",/path/to/file,limit,command before it")
+		return false
+	}
+	o.Params = append(o.Params, word(c.pos, "file", c.file))
+	if c.limit != "" {
+		o.Params = append(o.Params, word(c.pos, "rotation.sizeLimit", c.limit))
+	}
+	if c.command != "" {
+		o.Params = append(o.Params, word(c.pos, "rotation.sizeLimitCommand", c.command))
+	}
+	return a.template(o)
+}
