@@ -3,7 +3,6 @@ package conf
 import (
 	"errors"
 	"fmt"
-	"reflect"
 	"strings"
 
 	"github.com/hashicorp/go-multierror"
@@ -22,8 +21,8 @@ import (
 // and the options type=size (1k, 2m, …), type=mode (octal), type=uid, type=gid,
 // type=severity, type=facility, type=ms. enum=a|b lists the values a string may
 // have, which are compared without case and stored as they stand in the tag;
-// min= and max= bound a number. A field of type Opt[T] records whether the
-// parameter was given.
+// min= and max= bound a number. A field of type Opt[T], or of another type that
+// has its method Target, records whether the parameter was given.
 //
 // A default is set where the field is zero when Decode is called. Unknown names,
 // values of the wrong type, repeated and missing parameters are errors with
@@ -174,11 +173,11 @@ type Opt[T any] struct {
 	Given bool
 }
 
-// opt lets the decoder see any Opt[T].
+// opt lets the decoder see any Opt[T], and its like in packages that do not
+// import this one.
 type opt interface {
-	target() (value, given reflect.Value)
+	Target() (value any, given *bool)
 }
 
-func (o *Opt[T]) target() (value, given reflect.Value) {
-	return reflect.ValueOf(&o.Value).Elem(), reflect.ValueOf(&o.Given).Elem()
-}
+// Target returns where Decode puts the value, and that there is one.
+func (o *Opt[T]) Target() (value any, given *bool) { return &o.Value, &o.Given }

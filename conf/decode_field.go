@@ -75,7 +75,8 @@ func newField(sf reflect.StructField, v reflect.Value, tag string) *field {
 		}
 	}
 	if o, ok := v.Addr().Interface().(opt); ok {
-		f.value, f.isSet = o.target()
+		value, given := o.Target()
+		f.value, f.isSet = reflect.ValueOf(value).Elem(), reflect.ValueOf(given).Elem()
 	}
 	if f.typeName() == "" {
 		panic(fmt.Sprintf("conf: field %s: no parameter can have type %s", sf.Name, f.value.Type()))

@@ -90,11 +90,14 @@ const (
 	Stopped
 	// SocketFull: dropped by the kernel because the socket's buffer was full.
 	SocketFull
+	// Sampled: not among those a queue's samplingInterval keeps.
+	Sampled
 	reasons
 )
 
 var reasonNames = [reasons]string{"queue.full", "discard.mark", "suspended", "unacceptable",
-	"shutdown", "ratelimit", "not.allowed", "bad.frame", "disk.full", "damaged", "stopped", "socket.full"}
+	"shutdown", "ratelimit", "not.allowed", "bad.frame", "disk.full", "damaged", "stopped", "socket.full",
+	"sampled"}
 
 func (r Reason) String() string { return reasonNames[r] }
 

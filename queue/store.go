@@ -29,7 +29,9 @@ type Store interface {
 	//
 	// While there is no room (StoreConfig.MaxDiskSpace, or the disk is full) it
 	// waits. If ctx ends before there is, nothing is stored and the error is
-	// ErrNoRoom. Once the messages are part of a commit under way ctx has no say.
+	// ErrNoRoom; a ctx that has ended already means: store them now or not at all.
+	// Once the messages are part of a commit under way ctx has no say. A commit
+	// that fails for want of space is tried again; between attempts ctx counts.
 	Append(ctx context.Context, frames []byte, n int) error
 
 	// Accept is Append for senders that cannot be held up: it returns as soon as
@@ -39,14 +41,15 @@ type Store interface {
 	Accept(ctx context.Context, frames []byte, n int) error
 
 	// Prepend stores messages that are older than everything in the store, all
-	// or none of them. It is called once, after the last Append, when nothing is
-	// read that is not acknowledged: a disk-assisted queue saves its memory at
-	// shutdown. It may use a reserve beyond MaxDiskSpace.
+	// or none of them: a disk-assisted queue saves its memory at shutdown. It is
+	// called once, after the last Read and Ack. What was read may not be
+	// acknowledged, but it is not acknowledged in part. It may use a reserve
+	// beyond MaxDiskSpace.
 	Prepend(ctx context.Context, runs []Run) error
 
 	// Read returns the oldest messages not read yet, as many as are stored
-	// together and at most max. It waits until there are some; the error is
-	// ctx's then, or ErrStoreClosed.
+	// together and at most max. It waits until there are some. If ctx ends before,
+	// or has ended, and there are none, the error is ctx's; ErrStoreClosed after Close.
 	Read(ctx context.Context, max int) (Run, error)
 
 	// Ack acknowledges the n oldest messages that are read and not acknowledged.

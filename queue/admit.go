@@ -1,0 +1,260 @@
+package queue
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"hash/maphash"
+	"time"
+
+	"sysrelay/message"
+)
+
+// arrival is what is left of the messages given to Put.
+type arrival struct {
+	frames []byte
+	n      int
+	flow   message.Flow
+	stored bool // message.Stored: nothing may be discarded for want of room
+	turn   bool // was let in: need not queue up behind those who wait for room
+	losing bool // is the first to lose messages since the queue became full
+}
+
+func (a *arrival) skip(n, size int) { a.n, a.frames = a.n-n, a.frames[size:] }
+
+// lightDelay is how long a LightDelay input is held up at most.
+// as rsyslog: a second, fixed.
+const lightDelay = time.Second
+
+// enter takes messages into memory until all are taken, the rest has to go to
+// disk, or there is an error. If messages are left without an error the caller
+// must call toDisk.
+func (q *Queue) enter(ctx context.Context, a *arrival) error {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if a.stored {
+		q.spilling = true
+	}
+	err := q.hold(ctx, a)
+	for err == nil && a.n > 0 && !q.spilling {
+		err = q.admit(ctx, a)
+	}
+	if err == nil && a.n > 0 {
+		q.appends++
+	}
+	q.openGates()
+	return err
+}
+
+// hold makes senders that can wait do so at the delay marks.
+func (q *Queue) hold(ctx context.Context, a *arrival) error {
+	switch a.flow {
+	case message.FullDelay:
+		for q.full.mark.reached(q.held()) {
+			if err := q.wait(ctx, &q.full, -1); err != nil {
+				return err
+			}
+		}
+	case message.LightDelay:
+		// Once messages go to disk there is nothing to be gained by waiting.
+		if a.stored || q.spilling && q.set.assisted() || !q.light.mark.reached(q.held()) {
+			return nil
+		}
+		if err := q.wait(ctx, &q.light, lightDelay); !errors.Is(err, errTimeout) {
+			return err
+		}
+	}
+	return nil
+}
+
+// admit does one step: it takes messages, discards one, waits for room, or finds
+// that it is time to go to disk.
+func (q *Queue) admit(ctx context.Context, a *arrival) error {
+	if q.discardFirst(a) {
+		return nil
+	}
+	k, size := q.fit(a)
+	if q.room.waiting.Len() > 0 && !a.turn {
+		k = 0
+	}
+	if k == 0 {
+		if q.set.assisted() {
+			q.spilling = true
+			return nil
+		}
+		return q.waitForRoom(ctx, a)
+	}
+	if err := q.take(a.frames[:size], k); err != nil {
+		return err
+	}
+	a.skip(k, size)
+	return nil
+}
+
+// fit returns how many messages there is room for in memory, and their size.
+func (q *Queue) fit(a *arrival) (k, size int) {
+	limit := q.set.size
+	if q.set.assisted() {
+		limit = q.set.high
+	}
+	room, bytes := limit.messages-q.size, limit.bytes-q.bytes
+	if q.size == 0 {
+		bytes = max(bytes, int64(frameSize(a.frames))) // larger than the limit, but it must go somewhere
+	}
+	if room <= 0 || bytes <= 0 {
+		return 0, 0
+	}
+	if k, size = q.keepers(a, min(a.n, room)); int64(size) > bytes {
+		k, size = prefix(a.frames, k, int(bytes))
+	}
+	return k, size
+}
+
+// keepers returns how many of the first messages of a, limit at most, are not
+// discarded at the discard mark, and their size.
+func (q *Queue) keepers(a *arrival, limit int) (k, size int) {
+	if q.set.discard < 8 {
+		held, _ := q.held()
+		if below := q.set.discardAt - held; below > 0 {
+			limit = min(limit, below)
+		} else {
+			limit = min(limit, 1) // discardFirst has looked at it
+		}
+	}
+	switch {
+	case limit <= 0:
+		return 0, 0
+	case limit >= a.n:
+		return a.n, len(a.frames)
+	}
+	return prefix(a.frames, limit, len(a.frames))
+}
+
+// discarding says whether less important messages are discarded now.
+func (q *Queue) discarding() bool {
+	if q.set.discard >= 8 {
+		return false
+	}
+	held, _ := q.held()
+	return held >= q.set.discardAt
+}
+
+// discardFirst discards the first message of a if it is to be at the discard mark.
+func (q *Queue) discardFirst(a *arrival) bool {
+	if !q.discarding() || message.FrameSeverity(a.frames) < q.set.discard {
+		return false
+	}
+	q.discard(a, message.DiscardMark)
+	return true
+}
+
+// sample returns the messages that samplingInterval keeps. as rsyslog: of each
+// interval that is the last, not the first.
+func (q *Queue) sample(v message.View) message.View {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	kept, _ := v.Filter(nil, func(*message.Message) bool {
+		q.sampled = (q.sampled + 1) % q.set.sampling
+		return q.sampled == 0
+	})
+	q.Ledger.Receive(v.Len() - kept.Len())
+	q.Ledger.Discard(message.Sampled, v.Len()-kept.Len())
+	return kept
+}
+
+// discard gives up the first message of a.
+func (q *Queue) discard(a *arrival, r message.Reason) {
+	q.Ledger.Receive(1)
+	q.Ledger.Discard(r, 1)
+	a.skip(1, frameSize(a.frames))
+}
+
+// waitForRoom waits until there is room, or discards a message because there
+// has been none for timeoutEnqueue.
+func (q *Queue) waitForRoom(ctx context.Context, a *arrival) error {
+	q.wasFull++
+	a.turn = false
+	d := q.set.enqueue
+	if a.stored {
+		d = -1
+	}
+	if d != 0 {
+		if err := q.wait(ctx, &q.room, d); !errors.Is(err, errTimeout) {
+			a.turn = err == nil
+			return err
+		}
+	}
+	q.discard(a, message.QueueFull)
+	a.losing = a.losing || !q.losing
+	q.losing = true
+	return nil
+}
+
+// take puts n messages into their lanes.
+func (q *Queue) take(frames []byte, n int) error {
+	if q.ended {
+		return q.errStopped()
+	}
+	if len(q.lanes) == 1 {
+		q.addTo(&q.lanes[0], frames, n)
+	} else {
+		q.spread(frames, n)
+	}
+	q.size += n
+	q.bytes += int64(len(frames))
+	q.maxSize = max(q.maxSize, q.size)
+	q.Ledger.Receive(n)
+	return nil
+}
+
+// spread gives each message to the lane of its origin.
+func (q *Queue) spread(frames []byte, n int) {
+	for n > 0 {
+		origin := message.FrameOrigin(frames)
+		k, size := 1, frameSize(frames)
+		for k < n && bytes.Equal(message.FrameOrigin(frames[size:]), origin) {
+			k, size = k+1, size+frameSize(frames[size:])
+		}
+		q.addTo(&q.lanes[q.laneOf(origin)], frames[:size], k)
+		frames, n = frames[size:], n-k
+	}
+}
+
+func (q *Queue) laneOf(o message.Origin) int {
+	return int(maphash.Bytes(q.seed, o) % uint64(len(q.lanes)))
+}
+
+func (q *Queue) addTo(l *lane, frames []byte, n int) {
+	l.add(&q.pool, frames, n)
+	if l.want > 0 && l.n >= l.want {
+		l.want = 0
+		select {
+		case l.wake <- struct{}{}:
+		default:
+		}
+	}
+}
+
+// held is what the queue holds, as far as it counts against its limits.
+func (q *Queue) held() (messages int, bytes int64) {
+	if q.store != nil {
+		return q.size + q.store.Len().Messages, q.bytes
+	}
+	return q.size, q.bytes
+}
+
+// openGates lets in who waits if there is room now.
+func (q *Queue) openGates() {
+	gates := [...]*gate{&q.room, &q.light, &q.full}
+	waiting := 0
+	for _, g := range gates {
+		waiting += g.waiting.Len()
+	}
+	if waiting == 0 {
+		return
+	}
+	messages, bytes := q.held()
+	for _, g := range gates {
+		g.open(messages, bytes)
+	}
+}
