@@ -42,6 +42,23 @@ func (c *compiler) statement(s conf.Stmt) statement {
 		return c.action(s)
 	case *conf.PRIFilter:
 		return c.priFilter(s)
+	case *conf.PropertyFilter:
+		return c.propertyFilter(s)
+	case *conf.If:
+		return &branch{cond: c.condition(s.Cond), then: c.block(s.Then, false), els: c.block(s.Else, false)}
+	case *conf.Set:
+		return c.set(s)
+	case *conf.Unset:
+		if path, ok := c.path(s.Pos, s.Var); ok {
+			return &unset{path: path}
+		}
+		return nil
+	case *conf.Foreach:
+		return c.foreach(s)
+	case *conf.CallIndirect:
+		return c.callIndirect(s)
+	case *conf.ReloadLookup:
+		return c.reloadLookup(s)
 	case *conf.Stop:
 		return stop{}
 	case *conf.Continue: // as rsyslog: does nothing

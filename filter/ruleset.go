@@ -23,9 +23,30 @@ type Deps struct {
 	Ruleset func(name string) (*Ruleset, bool)
 	// Template finds the template of exec_template.
 	Template func(name string) (message.Template, bool)
+	// Lookup finds the table of lookup and reload_lookup_table.
+	Lookup func(name string) (LookupTable, bool)
+	// Counter finds the dyn_stats() bucket of dyn_inc.
+	Counter func(bucket string) (Counter, bool)
 	// Log takes one line for people about what happened, with its severity.
 	Log func(severity int, text string)
 }
+
+// LookupTable is one lookup_table(). Its methods may be called from any
+// goroutine.
+type LookupTable interface {
+	// NumericKeys tells whether the keys are numbers.
+	NumericKeys() bool
+	// AppendText appends the value of a key to dst, AppendNumber that of a number.
+	AppendText(dst, key []byte) []byte
+	AppendNumber(dst []byte, key int64) []byte
+	// Reload makes the table read its file anew, without waiting for it. If that
+	// fails every key has the value stub from then on, unless stub is empty.
+	Reload(stub string)
+}
+
+// Counter counts one for a metric of a dyn_stats() bucket and tells whether it
+// could.
+type Counter func(metric []byte) bool
 
 // Ruleset is a compiled ruleset. Compile makes it, Link completes it; after that
 // it never changes and may be entered from many goroutines.
@@ -40,7 +61,11 @@ type Ruleset struct {
 	body  block
 	calls []*call         // to be linked
 	queue message.Handler // in front of the ruleset; nil: none
-	execs sync.Pool
+	// single is set if $/ variables are used here or in a ruleset called: messages
+	// must then go through one by one, so that what one sets is what the next one
+	// finds.
+	single bool
+	passes sync.Pool
 }
 
 // Compile compiles the statements of one ruleset. Objects other than actions
@@ -48,9 +73,9 @@ type Ruleset struct {
 // conf.Config may be given for the default ruleset. The error is a
 // *multierror.Error of *conf.Error; the ruleset then lacks what is wrong.
 func Compile(d Deps, name string, stmts []conf.Stmt) (*Ruleset, error) {
-	r := &Ruleset{Name: name, deps: d}
-	r.execs.New = func() any { return new(exec) }
-	c := &compiler{deps: d, ruleset: r}
+	r := &Ruleset{Name: name, deps: d.complete()}
+	r.passes.New = func() any { return new(pass) }
+	c := &compiler{deps: r.deps, ruleset: r}
 	r.body = c.block(stmts, true)
 	return r, c.errs.ErrorOrNil()
 }
@@ -59,19 +84,60 @@ func Compile(d Deps, name string, stmts []conf.Stmt) (*Ruleset, error) {
 // to put instead of running it. The queue's work is the ruleset's Handle.
 func (r *Ruleset) SetQueue(put message.Handler) { r.queue = put }
 
-// Link finds the rulesets that r calls, once all have been compiled. It must be
-// called before the first Handle.
+// complete supplies what a caller that has no templates, tables or counters left
+// out.
+func (d Deps) complete() Deps {
+	if d.Ruleset == nil {
+		d.Ruleset = func(string) (*Ruleset, bool) { return nil, false }
+	}
+	if d.Template == nil {
+		d.Template = func(string) (message.Template, bool) { return nil, false }
+	}
+	if d.Lookup == nil {
+		d.Lookup = func(string) (LookupTable, bool) { return nil, false }
+	}
+	if d.Counter == nil {
+		d.Counter = func(string) (Counter, bool) { return nil, false }
+	}
+	return d
+}
+
+// Link finds the rulesets that r calls. It must be called once, after all
+// rulesets have been compiled and given their queues, and before the first
+// Handle.
 func (r *Ruleset) Link() error {
 	var errs *multierror.Error
 	for _, c := range r.calls {
 		to, ok := r.deps.Ruleset(c.name)
-		if !ok {
+		switch {
+		case !ok:
 			errs = multierror.Append(errs, &conf.Error{Pos: c.pos, Msg: fmt.Sprintf("call of unknown ruleset %q", c.name)})
+		case to.queue == nil && (to == r || to.reach(nil, func(n *Ruleset) bool { return n == r })):
+			errs = multierror.Append(errs, &conf.Error{Pos: c.pos, Msg: fmt.Sprintf("rulesets %q and %q call each other for ever", r.Name, c.name)})
+		default:
+			c.to = to
+		}
+	}
+	r.single = r.single || r.reach(nil, func(n *Ruleset) bool { return n.single })
+	return errs.ErrorOrNil()
+}
+
+// reach tells whether a ruleset for which is holds is run as a part of r.
+func (r *Ruleset) reach(seen map[*Ruleset]bool, is func(*Ruleset) bool) bool {
+	if seen == nil {
+		seen = map[*Ruleset]bool{}
+	}
+	for _, c := range r.calls {
+		to, ok := r.deps.Ruleset(c.name)
+		if !ok || to.queue != nil || seen[to] {
 			continue
 		}
-		c.to = to
+		seen[to] = true
+		if is(to) || to.reach(seen, is) {
+			return true
+		}
 	}
-	return errs.ErrorOrNil()
+	return false
 }
 
 // Handle runs the messages of v through the ruleset; it is a message.Handler.
@@ -86,17 +152,28 @@ func (r *Ruleset) Trace(ctx context.Context, v message.View, t Tracer) error {
 	if v.Len() == 0 {
 		return nil
 	}
-	x := r.execs.Get().(*exec)
+	x := r.passes.Get().(*pass)
 	x.begin(ctx, v, t)
 	r.parse(x, v)
-	r.body.run(x, v)
+	r.run(x, v)
 	err := x.end(v, &r.Ledger)
 	x.ctx, x.trace = nil, nil
-	r.execs.Put(x)
+	r.passes.Put(x)
 	return err
 }
 
-func (r *Ruleset) parse(x *exec, v message.View) {
+// run runs the statements.
+func (r *Ruleset) run(x *pass, v message.View) {
+	if !r.single {
+		r.body.run(x, v)
+		return
+	}
+	for i := range v.Len() {
+		r.body.run(x, v.Slice(i, i+1))
+	}
+}
+
+func (r *Ruleset) parse(x *pass, v message.View) {
 	for i := range v.Len() {
 		m := v.At(i)
 		if m.Flags&message.Parsed != 0 {

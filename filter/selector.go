@@ -16,8 +16,8 @@ type Selector [facilities]uint8
 const (
 	facilities   = 25
 	allPRI       = 0xff
-	noPRI        = 0
-	severityNone = 0x10 // as rsyslog: the number that `none` stands for
+	severityAll  = 255 // as rsyslog: the numbers that `*`
+	severityNone = 16  // and `none` stand for
 )
 
 // Match tells whether the selector selects m.
@@ -35,48 +35,50 @@ type SelectorError struct {
 func (e *SelectorError) Error() string { return e.Msg }
 
 // ParseSelector compiles a selector such as `mail,news.=info;*.!err`. A selector
-// is a list of parts separated by ';' which are applied in turn; each sets,
+// is a list of parts, facilities.priority, which are applied in turn; each sets,
 // adds or removes severities of the facilities it names.
 func ParseSelector(text string) (Selector, error) {
 	var s Selector
 	for at := 0; at < len(text); {
-		end := len(text)
-		if i := strings.IndexByte(text[at:], ';'); i >= 0 {
-			end = at + i
-		}
-		if err := s.applyPart(text[at:end], at); err != nil {
+		end, err := s.applyPart(text, at)
+		if err != nil {
 			return Selector{}, err
 		}
-		at = end + 1
+		// as rsyslog: parts end at any run of ';' and ','.
+		at = end + len(text[end:]) - len(strings.TrimLeft(text[end:], ";,"))
 	}
 	return s, nil
 }
 
-// applyPart applies `facility[,facility].priority`, which begins at offset at.
-func (s *Selector) applyPart(part string, at int) error {
-	if part == "" { // as rsyslog: `mail.*;` and `mail.*;;news.*` are fine
-		return nil
-	}
-	dot := strings.IndexByte(part, '.')
-	if dot < 0 {
-		return &SelectorError{at + len(part), fmt.Sprintf("selector %q has no priority", part),
+// applyPart applies the part of text that begins at offset at, and returns the
+// offset at which it ends.
+func (s *Selector) applyPart(text string, at int) (end int, err error) {
+	dot := strings.IndexByte(text[at:], '.')
+	if dot <= 0 {
+		return 0, &SelectorError{at, fmt.Sprintf("%q is not facility.priority", text[at:]),
 			"write facility.priority, such as mail.info or mail.*"}
 	}
-	p, err := parsePriority(part[dot+1:], at+dot+1)
+	facilities := text[at : at+dot]
+	from := at + dot + 1
+	end = len(text)
+	if i := strings.IndexAny(text[from:], ";,"); i >= 0 {
+		end = from + i
+	}
+	p, err := parsePriority(text[from:end], from)
 	if err != nil {
-		return err
+		return 0, err
 	}
-	for from := 0; from <= dot; {
-		to := dot
-		if i := strings.IndexByte(part[from:dot], ','); i >= 0 {
-			to = from + i
+	for name := range strings.SplitAfterSeq(facilities, ",") {
+		// as rsyslog: `mail,,news` and `mail, news` are fine; `,mail` is not.
+		n := strings.Trim(name, ", ")
+		if n != "" || strings.HasPrefix(facilities, ",") {
+			if err := s.applyFacility(n, at, p); err != nil {
+				return 0, err
+			}
 		}
-		if err := s.applyFacility(part[from:to], at+from, p); err != nil {
-			return err
-		}
-		from = to + 1
+		at += len(name)
 	}
-	return nil
+	return end, nil
 }
 
 func (s *Selector) applyFacility(name string, at int, p priority) error {
@@ -86,11 +88,14 @@ func (s *Selector) applyFacility(name string, at int, p priority) error {
 		}
 		return nil
 	}
-	f, ok := facilityNumber(name)
-	if !ok {
-		return &SelectorError{at, fmt.Sprintf("unknown facility name %q", name), suggestName(name, facilityNames[:])}
+	f, err := facilityNumber(name)
+	if err != nil {
+		err.Offset = at
+		return err
 	}
-	s[f] = p.apply(s[f])
+	if f < facilities {
+		s[f] = p.apply(s[f])
+	}
 	return nil
 }
 
@@ -114,29 +119,24 @@ func (p priority) apply(old uint8) uint8 {
 }
 
 func parsePriority(text string, at int) (priority, error) {
-	name := text
-	var p priority
-	if p.negate = strings.HasPrefix(name, "!"); p.negate {
-		name = name[1:]
-	}
-	single := strings.HasPrefix(name, "=")
-	if single {
-		name = name[1:]
-	}
-	at += len(text) - len(name)
-	if name == "*" {
-		return priority{mask: allPRI, negate: p.negate, set: true}, nil
-	}
-	n, ok := severityNumber(name)
+	name := strings.TrimPrefix(text, "!")
+	p := priority{negate: name != text}
+	bare := strings.TrimPrefix(name, "=")
+	single := bare != name
+	n, ok := severityNumber(bare)
 	switch {
 	case !ok:
-		return p, &SelectorError{at, fmt.Sprintf("unknown priority name %q", name), suggestName(name, severityNames[:])}
+		return p, &SelectorError{at + len(text) - len(bare), fmt.Sprintf("unknown priority name %q", bare),
+			suggestName(bare, severityNames[:])}
 	case n == severityNone:
-		return priority{mask: noPRI, negate: p.negate, set: true}, nil
-	case single:
+		p.set = true
+	case single && n < 8: // as rsyslog: `=*` adds and removes nothing
 		p.mask = 1 << n
-	default:
-		p.mask = 1<<(n+1) - 1
+	case single:
+	case n == severityAll:
+		p.mask, p.set = allPRI, true
+	default: // as rsyslog: numbers above 7 mean every severity
+		p.mask = uint8(1<<(min(n, 7)+1) - 1)
 	}
 	return p, nil
 }
@@ -144,24 +144,40 @@ func parsePriority(text string, at int) (priority, error) {
 var (
 	facilityNames = [...]string{"kern", "user", "mail", "daemon", "auth", "syslog", "lpr", "news",
 		"uucp", "cron", "authpriv", "ftp", "ntp", "audit", "alert", "clock",
-		"local0", "local1", "local2", "local3", "local4", "local5", "local6", "local7"}
+		"local0", "local1", "local2", "local3", "local4", "local5", "local6", "local7", "invld",
+		"mark", "security", "console"}
 	severityNames = [...]string{"emerg", "alert", "crit", "err", "warning", "notice", "info", "debug",
 		"panic", "error", "warn", "none"}
 )
 
-func facilityNumber(name string) (int, bool) {
+// facilityNumber is the facility of a name or, as rsyslog, of a number as it
+// stands in a PRI: 128 is local0. It is the number of facilities for one that no
+// message has.
+func facilityNumber(name string) (int, *SelectorError) {
 	if n, err := strconv.ParseUint(name, 10, 8); err == nil {
-		return int(n), n < facilities
+		if f := int(n >> 3); f < facilities {
+			return f, nil
+		}
+		return 0, &SelectorError{Msg: fmt.Sprintf("facility number %s is too large", name),
+			Suggest: "a number stands for itself divided by 8: 128 is local0, 184 is local7"}
 	}
-	if strings.EqualFold(name, "security") {
-		return 4, true
+	switch i, ok := indexFold(facilityNames[:], name); {
+	case !ok:
+		return 0, &SelectorError{Msg: fmt.Sprintf("unknown facility name %q", name),
+			Suggest: suggestName(name, facilityNames[:])}
+	case i < facilities:
+		return i, nil
+	default:
+		return [...]int{facilities, 4, 14}[i-facilities], nil
 	}
-	return indexFold(facilityNames[:], name)
 }
 
 func severityNumber(name string) (int, bool) {
+	if name == "*" {
+		return severityAll, true
+	}
 	if n, err := strconv.ParseUint(name, 10, 8); err == nil {
-		return int(n), n < 8
+		return int(n), true
 	}
 	i, ok := indexFold(severityNames[:], name)
 	if i >= 8 {

@@ -9,14 +9,14 @@ import (
 
 // statement is one statement, run for all messages of a view.
 type statement interface {
-	run(x *exec, v message.View)
+	run(x *pass, v message.View)
 }
 
 // block is statements one after the other. A message that is stopped leaves the
 // view before the next statement.
 type block []statement
 
-func (b block) run(x *exec, v message.View) {
+func (b block) run(x *pass, v message.View) {
 	used := x.used
 	var room []int32
 	for _, s := range b {
@@ -42,7 +42,7 @@ type branch struct {
 	then, els block
 }
 
-func (s *branch) run(x *exec, v message.View) {
+func (s *branch) run(x *pass, v message.View) {
 	used := x.used
 	yes, no := x.split(v, s.cond)
 	if x.trace != nil {
@@ -63,7 +63,7 @@ func (s *branch) report(t Tracer, v message.View, outcome bool) {
 // stop is stop, or ~.
 type stop struct{}
 
-func (stop) run(x *exec, v message.View) { x.stop(v) }
+func (stop) run(x *pass, v message.View) { x.stop(v) }
 
 // act hands messages to an action.
 type act struct {
@@ -71,7 +71,7 @@ type act struct {
 	to  Action
 }
 
-func (s *act) run(x *exec, v message.View) {
+func (s *act) run(x *pass, v message.View) {
 	used := x.used
 	if x.trace != nil {
 		for i := range v.Len() {
@@ -80,28 +80,6 @@ func (s *act) run(x *exec, v message.View) {
 	}
 	x.act(s.to, v)
 	x.used = used
-}
-
-// call runs another ruleset, or gives it messages by way of its queue.
-type call struct {
-	pos  conf.Pos
-	name string
-	to   *Ruleset
-}
-
-func (s *call) run(x *exec, v message.View) { s.to.enter(x, v) }
-
-// enter runs r as a part of the pass x. as rsyslog: a stop in a called ruleset
-// ends the caller, too, unless the called one has a queue and so works on
-// copies.
-func (r *Ruleset) enter(x *exec, v message.View) {
-	if r.queue != nil && x.trace == nil {
-		x.put(r.queue, v)
-		return
-	}
-	x.depth++
-	r.body.run(x, v)
-	x.depth--
 }
 
 func place(p conf.Pos) string { return fmt.Sprintf("%s:%d:%d", p.File, p.Line, p.Col) }

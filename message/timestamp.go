@@ -68,6 +68,15 @@ func (s *scanner) fraction(ts *Timestamp) {
 // end accepts the end of the text or a space, which it skips.
 func (s *scanner) end() bool { return s.at == len(s.t) || s.skip(' ') }
 
+// ParseRFC3339 reads the RFC 3339 timestamp at the start of t into ts and returns
+// the length it takes, the space after it included. Without one, ts does not
+// change.
+func ParseRFC3339(t []byte, ts *Timestamp) (n int, ok bool) { return parseRFC3339(t, ts) }
+
+// ParseRFC3164 does the same with a BSD timestamp, "Oct  5 22:14:15". If that has
+// no year, ts keeps its own.
+func ParseRFC3164(t []byte, ts *Timestamp) (n int, ok bool) { return parseBSD(t, ts, false) }
+
 // parseRFC3339 reads the RFC 3339 timestamp at the start of t into ts and returns
 // the length it takes, the space after it included. Without one, ts does not
 // change.

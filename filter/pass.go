@@ -7,9 +7,9 @@ import (
 	"sysrelay/message"
 )
 
-// exec is the state of one pass of a View through a ruleset. It is reused, so
+// pass is the state of one run of a View through a ruleset. It is reused, so
 // that a pass allocates nothing once its buffers have grown.
-type exec struct {
+type pass struct {
 	ctx   context.Context
 	trace Tracer
 	eval  eval
@@ -39,12 +39,14 @@ const (
 	prevMissed
 	// missed: some action has not taken the message, and none made up for it.
 	missed
+	// scriptError: what script_error() tells.
+	scriptError
 )
 
 // errors kept of one pass; more would only say the same again.
 const maxErrors = 4
 
-func (x *exec) begin(ctx context.Context, v message.View, t Tracer) {
+func (x *pass) begin(ctx context.Context, v message.View, t Tracer) {
 	x.ctx, x.trace, x.depth, x.stops, x.used = ctx, t, 0, 0, 0
 	x.errs = x.errs[:0]
 	n := v.Index(v.Len()-1) + 1
@@ -56,7 +58,7 @@ func (x *exec) begin(ctx context.Context, v message.View, t Tracer) {
 }
 
 // room returns space for n indices; it is good until used is set back.
-func (x *exec) room(n int) []int32 {
+func (x *pass) room(n int) []int32 {
 	if x.used+n > len(x.indices) {
 		// Selections under way keep the old array.
 		x.indices = make([]int32, 2*(x.used+n))
@@ -67,31 +69,28 @@ func (x *exec) room(n int) []int32 {
 }
 
 // split divides v by cond. The parts are good until used is set back.
-func (x *exec) split(v message.View, c condition) (yes, no message.View) {
+func (x *pass) split(v message.View, c condition) (yes, no message.View) {
 	n := v.Len()
 	y, nn := x.room(n), x.room(n)
-	if c.selector != nil {
-		for i := range n {
-			if c.selector.Match(v.At(i)) {
-				y = append(y, int32(v.Index(i)))
-			} else {
-				nn = append(nn, int32(v.Index(i)))
-			}
-		}
-	} else {
-		for i := range n {
-			if x.eval.holds(c.holds, v.At(i)) {
-				y = append(y, int32(v.Index(i)))
-			} else {
-				nn = append(nn, int32(v.Index(i)))
-			}
+	for i := range n {
+		at := v.Index(i)
+		if c.selector != nil && c.selector.Match(v.At(i)) || c.selector == nil && x.holds(c.holds, v, i) {
+			y = append(y, int32(at))
+		} else {
+			nn = append(nn, int32(at))
 		}
 	}
 	return v.Select(y), v.Select(nn)
 }
 
+// holds evaluates a condition for the i-th message of v.
+func (x *pass) holds(f boolFunc, v message.View, i int) bool {
+	x.eval.begin(&x.marks[v.Index(i)])
+	return f(&x.eval, v.At(i))
+}
+
 // where returns the messages of v that have one of the marks.
-func (x *exec) where(v message.View, room []int32, any mark) message.View {
+func (x *pass) where(v message.View, room []int32, any mark) message.View {
 	for i := range v.Len() {
 		if n := v.Index(i); x.marks[n]&any != 0 {
 			room = append(room, int32(n))
@@ -102,7 +101,7 @@ func (x *exec) where(v message.View, room []int32, any mark) message.View {
 
 // going returns the messages of v that have not been stopped. It writes to
 // room, where v may already be.
-func (x *exec) going(v message.View, room []int32) message.View {
+func (x *pass) going(v message.View, room []int32) message.View {
 	for i := range v.Len() {
 		if n := v.Index(i); x.marks[n]&stopped == 0 {
 			room = append(room, int32(n))
@@ -111,7 +110,7 @@ func (x *exec) going(v message.View, room []int32) message.View {
 	return v.Select(room)
 }
 
-func (x *exec) stop(v message.View) {
+func (x *pass) stop(v message.View) {
 	for i := range v.Len() {
 		x.marks[v.Index(i)] |= stopped
 	}
@@ -119,7 +118,7 @@ func (x *exec) stop(v message.View) {
 }
 
 // act gives v to an action and notes what came of it.
-func (x *exec) act(a Action, v message.View) {
+func (x *pass) act(a Action, v message.View) {
 	if a.FailoverFor() {
 		if v = x.where(v, x.room(v.Len()), prevSuspended); v.Len() == 0 {
 			return
@@ -148,7 +147,7 @@ func (x *exec) act(a Action, v message.View) {
 
 // settle is called when an action that is no failover takes its turn with v:
 // what the one before missed can no longer be made up for.
-func (x *exec) settle(v message.View) {
+func (x *pass) settle(v message.View) {
 	for i := range v.Len() {
 		if m := &x.marks[v.Index(i)]; *m&prevMissed != 0 {
 			*m |= missed
@@ -158,7 +157,7 @@ func (x *exec) settle(v message.View) {
 
 // put gives v to the queue of another ruleset. as rsyslog: that has no effect
 // on failover.
-func (x *exec) put(to message.Handler, v message.View) {
+func (x *pass) put(to message.Handler, v message.View) {
 	err := to(x.ctx, v)
 	for i := range v.Len() {
 		x.marks[v.Index(i)] |= taken
@@ -173,7 +172,7 @@ func (x *exec) put(to message.Handler, v message.View) {
 	}
 }
 
-func (x *exec) note(err error) {
+func (x *pass) note(err error) {
 	if u := (*message.Undelivered)(nil); errors.As(err, &u) {
 		err = u.Err
 	}
@@ -183,7 +182,7 @@ func (x *exec) note(err error) {
 }
 
 // end accounts for the pass and says what of v was not taken.
-func (x *exec) end(v message.View, l *message.Ledger) error {
+func (x *pass) end(v message.View, l *message.Ledger) error {
 	var delivered, left int
 	for i := range v.Len() {
 		switch m := x.marks[v.Index(i)]; {

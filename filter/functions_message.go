@@ -1,0 +1,178 @@
+package filter
+
+import (
+	"errors"
+	"os"
+	"strconv"
+
+	"sysrelay/conf"
+	"sysrelay/message"
+)
+
+// exists compiles exists($!path).
+func exists(c *compiler, f *conf.Func, _ []expr) expr {
+	v, ok := f.Args[0].(*conf.Var)
+	if !ok || !isTree(v.Name) {
+		c.errorf(f.Args[0].Position(), "", "the argument of exists() must be a variable, such as $!name")
+		return fixedNumber(0)
+	}
+	path, ok := c.path(v.Pos, v.Name)
+	if !ok {
+		return fixedNumber(0)
+	}
+	return boolExpr(func(_ *eval, m *message.Message) bool {
+		_, ok := m.Var(path)
+		return ok
+	})
+}
+
+// parseJSON compiles parse_json(text, "\$!path"): 0, or 1 if the text is no JSON.
+func parseJSON(c *compiler, f *conf.Func, a []expr) expr {
+	name, ok := c.constant(f, 1)
+	if !ok {
+		return fixedNumber(1)
+	}
+	path, ok := c.path(f.Args[1].Position(), name)
+	if !ok {
+		return fixedNumber(1)
+	}
+	t, env := a[0].asText(), c.deps.Env
+	return boolExpr(func(e *eval, m *message.Message) bool {
+		v, _, err := env.ParseJSON(t(e, m))
+		if err == nil {
+			err = m.AddVar(path, v)
+		}
+		e.fail(err != nil)
+		return err != nil
+	})
+}
+
+// getProperty compiles get_property(container, key): a member of an object or an
+// element of an array. as rsyslog: what is neither is returned itself, and so is
+// an object for an empty key.
+func getProperty(c *compiler, _ *conf.Func, a []expr) expr {
+	container, key, env := a[0].asValue(), a[1].asText(), c.deps.Env
+	return valueExpr(func(e *eval, m *message.Message) value {
+		v := container(e, m)
+		if v.kind != jsonKind {
+			return v
+		}
+		k := key(e, m)
+		switch {
+		case len(k) == 0:
+			return v
+		case v.json.Kind() == message.KindObject:
+			elem, _ := v.json.Member(string(k), env.VarsCaseSensitive)
+			return e.fromJSON(elem)
+		case v.json.Kind() == message.KindArray:
+			i, err := strconv.Atoi(string(k))
+			if err != nil || i < 0 || i >= v.json.Len() {
+				return textValue(nil)
+			}
+			_, elem := v.json.At(i)
+			return e.fromJSON(elem)
+		}
+		return v
+	})
+}
+
+// prifilt compiles prifilt("selector").
+func prifilt(c *compiler, f *conf.Func, _ []expr) expr {
+	text, ok := c.constant(f, 0)
+	if !ok {
+		return fixedNumber(0)
+	}
+	s, err := ParseSelector(text)
+	if e := (*SelectorError)(nil); errors.As(err, &e) {
+		c.errorf(f.Args[0].Position(), e.Suggest, "selector %q: %s", text, e.Msg)
+	}
+	x := boolExpr(func(_ *eval, m *message.Message) bool { return s.Match(m) })
+	x.pri = true
+	return x
+}
+
+// execTemplate compiles exec_template("name").
+func execTemplate(c *compiler, f *conf.Func, _ []expr) expr {
+	name, ok := c.constant(f, 0)
+	if !ok {
+		return fixedText("")
+	}
+	t, ok := c.deps.Template(name)
+	if !ok {
+		c.errorf(f.Args[0].Position(), "", "exec_template(): there is no template %q", name)
+		return fixedText("")
+	}
+	return textExpr(func(e *eval, m *message.Message) []byte {
+		at := len(e.buf)
+		e.buf = t.Append(e.buf, m)
+		return e.since(at)
+	})
+}
+
+// lookup compiles lookup("table", key).
+func lookup(c *compiler, f *conf.Func, a []expr) expr {
+	name, ok := c.constant(f, 0)
+	if !ok {
+		return fixedText("")
+	}
+	table, ok := c.deps.Lookup(name)
+	if !ok {
+		c.errorf(f.Args[0].Position(), "", "lookup(): there is no lookup table %q", name)
+		return fixedText("")
+	}
+	if table.NumericKeys() {
+		n := a[1].asNumber()
+		return textExpr(func(e *eval, m *message.Message) []byte {
+			key, at := n(e, m), len(e.buf)
+			e.buf = table.AppendNumber(e.buf, key)
+			return e.since(at)
+		})
+	}
+	t := a[1].asText()
+	return textExpr(func(e *eval, m *message.Message) []byte {
+		key := t(e, m)
+		at := len(e.buf)
+		e.buf = table.AppendText(e.buf, key)
+		return e.since(at)
+	})
+}
+
+// dynInc compiles dyn_inc("bucket", metric): 0, or -1 if it could not count.
+func dynInc(c *compiler, f *conf.Func, a []expr) expr {
+	name, ok := c.constant(f, 0)
+	if !ok {
+		return fixedNumber(-1)
+	}
+	count, ok := c.deps.Counter(name)
+	if !ok {
+		c.errorf(f.Args[0].Position(), "", "dyn_inc(): there is no dyn_stats bucket %q", name)
+		return fixedNumber(-1)
+	}
+	t := a[1].asText()
+	return numberExpr(func(e *eval, m *message.Message) int64 {
+		if count(t(e, m)) {
+			return 0
+		}
+		return -1
+	})
+}
+
+// getenv compiles getenv(name). The environment does not change while we run.
+func getenv(_ *compiler, _ *conf.Func, a []expr) expr {
+	if a[0].fixed {
+		return fixedText(os.Getenv(string(a[0].asText()(new(eval), nil))))
+	}
+	t := a[0].asText()
+	return textExpr(func(e *eval, m *message.Message) []byte { return e.keep(os.Getenv(string(t(e, m)))) })
+}
+
+// scriptErrorOf compiles script_error(): whether the function called before, of
+// those that can, has failed.
+func scriptErrorOf(*compiler, *conf.Func, []expr) expr {
+	return boolExpr(func(e *eval, _ *message.Message) bool { return *e.mark&scriptError != 0 })
+}
+
+// previousSuspended compiles previous_action_suspended().
+func previousSuspended(*compiler, *conf.Func, []expr) expr {
+	return boolExpr(func(e *eval, _ *message.Message) bool { return *e.mark&prevSuspended != 0 })
+}

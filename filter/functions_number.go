@@ -1,0 +1,143 @@
+package filter
+
+import (
+	"bytes"
+	"math/rand/v2"
+	"net/netip"
+	"strconv"
+
+	"sysrelay/conf"
+	"sysrelay/message"
+)
+
+// cnum(x). as rsyslog: a literal may also be octal or hexadecimal.
+func cnum(_ *compiler, f *conf.Func, a []expr) expr {
+	if s, ok := f.Args[0].(*conf.Str); ok && len(s.Value) > 1 && s.Value[0] == '0' {
+		digits, base := s.Value[1:], 8
+		if s.Value[1] == 'x' {
+			digits, base = s.Value[2:], 16
+		}
+		return fixedNumber(leadingNumber(digits, base))
+	}
+	return numberExpr(a[0].asNumber()).dependingOn(a[0])
+}
+
+func leadingNumber(s string, base int) (n int64) {
+	for _, c := range []byte(s) {
+		d, err := strconv.ParseUint(string(c), base, 8)
+		if err != nil {
+			break
+		}
+		n = n*int64(base) + int64(d)
+	}
+	return n
+}
+
+// cbool(x) is 0 for the empty string, 0, false, off and no, and 1 otherwise.
+func cbool(a []expr) expr {
+	t := a[0].asText()
+	return boolExpr(func(e *eval, m *message.Message) bool {
+		text := bytes.TrimSpace(t(e, m))
+		for _, f := range [...]string{"", "0", "false", "off", "no"} {
+			if len(f) == len(text) && equalFold(text, []byte(f)) {
+				return false
+			}
+		}
+		return true
+	})
+}
+
+// num2ipv4(n) is "-1" for what is no address.
+func num2ipv4(a []expr) expr {
+	v := a[0].asValue()
+	return textExpr(func(e *eval, m *message.Message) []byte {
+		x := v(e, m)
+		n, ok := x.number()
+		if !ok || n < 0 || n > 1<<32-1 {
+			return e.keep("-1")
+		}
+		at := len(e.buf)
+		for shift := 24; shift >= 0; shift -= 8 {
+			e.buf = strconv.AppendInt(e.buf, n>>shift&255, 10)
+			if shift > 0 {
+				e.buf = append(e.buf, '.')
+			}
+		}
+		return e.since(at)
+	})
+}
+
+// ipv42num(s) is -1 for what is no address.
+func ipv42num(a []expr) expr {
+	t := a[0].asText()
+	return numberExpr(func(e *eval, m *message.Message) int64 { return addressNumber(t(e, m)) })
+}
+
+// addressNumber reads four numbers with dots between them. as rsyslog: blanks
+// around them are fine, a number may be missing at either end, and too large
+// ones run over.
+func addressNumber(t []byte) int64 {
+	t = bytes.Trim(t, " ")
+	var parts [4]uint32
+	at := 0
+	for i, c := range t {
+		switch {
+		case '0' <= c && c <= '9':
+			parts[at] = parts[at]*10 + uint32(c-'0')
+		case c == '.' && at < 3 && (i == 0 || t[i-1] != '.'):
+			at++
+		default:
+			return -1
+		}
+	}
+	if at != 3 {
+		return -1
+	}
+	return int64(parts[0]<<24 + parts[1]<<16 + parts[2]<<8 + parts[3])
+}
+
+// int2hex(n) is "NAN" for what is no number.
+func int2hex(a []expr) expr {
+	v := a[0].asValue()
+	return textExpr(func(e *eval, m *message.Message) []byte {
+		x := v(e, m)
+		n, ok := x.number()
+		if !ok {
+			return e.keep("NAN")
+		}
+		at := len(e.buf)
+		e.buf = strconv.AppendUint(e.buf, uint64(n), 16)
+		return e.since(at)
+	})
+}
+
+// random(n) is a number from 0 to n-1, and 0 if there is none.
+func random(_ *compiler, _ *conf.Func, a []expr) expr {
+	limit := a[0].asNumber()
+	return numberExpr(func(e *eval, m *message.Message) int64 {
+		n := limit(e, m)
+		if n <= 0 {
+			return 0
+		}
+		return rand.Int64N(n)
+	})
+}
+
+// isInSubnet(address, network) tells whether an address is part of a network in
+// CIDR form. What cannot be read is not.
+func isInSubnet(c *compiler, f *conf.Func, a []expr) expr {
+	if s, ok := f.Args[1].(*conf.Str); ok {
+		if _, err := netip.ParsePrefix(s.Value); err != nil {
+			c.errorf(s.Pos, "write a network such as 192.0.2.0/24", "is_in_subnet(): %q is no network", s.Value)
+		}
+	}
+	t, network := a[0].asText(), a[1].asText()
+	return boolExpr(func(e *eval, m *message.Message) bool {
+		addr, err := netip.ParseAddr(string(t(e, m)))
+		if err != nil {
+			return false
+		}
+		n, err := netip.ParsePrefix(string(network(e, m)))
+		return err == nil && n.Contains(addr.Unmap())
+	})
+}
