@@ -128,7 +128,6 @@ func (a *Action) deliver(ctx context.Context, v message.View) error {
 			return undelivered(v, err)
 		}
 		rest, wait, err := a.attempt(ctx, v)
-		resumed := a.retry.resumed
 		<-a.turn
 		switch {
 		case err != nil:
@@ -137,7 +136,7 @@ func (a *Action) deliver(ctx context.Context, v message.View) error {
 			return nil
 		}
 		v = rest
-		if err := pause(ctx, wait, resumed); err != nil {
+		if err := pause(ctx, wait); err != nil {
 			return undelivered(v, err)
 		}
 	}
@@ -162,17 +161,16 @@ func undelivered(rest message.View, err error) error {
 	return &message.Undelivered{Rest: rest, Err: err}
 }
 
-// pause waits, until something happens that makes waiting pointless.
-func pause(ctx context.Context, d time.Duration, resumed <-chan struct{}) error {
+// pause waits. All who wait for an output wait for the same moment.
+func pause(ctx context.Context, d time.Duration) error {
 	t := time.NewTimer(d)
 	defer t.Stop()
 	select {
 	case <-t.C:
-	case <-resumed:
+		return nil
 	case <-ctx.Done():
 		return ctx.Err()
 	}
-	return nil
 }
 
 // attempt delivers as much of v as it can without waiting. It returns what is

@@ -291,29 +291,6 @@ func TestWaitingHoldsUpNobody(t *testing.T) {
 	})
 }
 
-// TestResumeWakesAll: when one caller finds the output working again, nobody
-// sleeps on.
-func TestResumeWakesAll(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		o := &fakeOutput{}
-		o.down()
-		a, _ := newAction(t, o, func(p *ActionOptions) {
-			p.Params.ResumeRetryCount = -1
-			waits := 0
-			p.Jitter = func(d time.Duration) time.Duration { waits++; return d * time.Duration(waits) }
-		})
-		ended := make(chan time.Time, 2)
-		for range 2 {
-			go func() { handle(a, "m"); ended <- time.Now() }()
-		}
-		synctest.Wait()
-		o.up()
-		if x, y := <-ended, <-ended; !x.Equal(y) {
-			t.Errorf("one went on %v after the other", y.Sub(x))
-		}
-	})
-}
-
 func TestExternalStateFile(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "state")
 	o := &fakeOutput{}

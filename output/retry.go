@@ -43,9 +43,7 @@ type retry struct {
 	nbr   int       // suspensions in a row, at most 20, as rsyslog counts them
 	inRow int       // times it was resumed and failed at once
 	until time.Time // when the next try is due
-	since time.Time // when the failure began
-
-	resumed chan struct{} // closed when the output works again; nil while it works
+	since time.Time // when the failure began; zero while the output works
 }
 
 // spells are the statistics of suspension.
@@ -72,8 +70,8 @@ func newRetry(p ActionParams, jitter func(time.Duration) time.Duration) retry {
 func (a *Action) failed(err error) {
 	r := &a.retry
 	now := a.opts.Deps.Env.Now()
-	if r.resumed == nil {
-		r.resumed, r.since = make(chan struct{}), now
+	if r.since.IsZero() {
+		r.since = now
 	}
 	r.phase, r.tries, r.until = retrying, 0, now
 	a.spells.failed.Add(1)
@@ -137,12 +135,9 @@ func (a *Action) isReady(now time.Time) {
 	r := &a.retry
 	r.phase, r.nbr = ready, 0
 	a.suspended.Store(false)
-	if r.resumed != nil {
-		close(r.resumed)
-		r.resumed = nil
-	}
 	a.spells.resumed.Add(1)
 	a.spells.duration.Add(int64(now.Sub(r.since)))
+	r.since = time.Time{}
 	if r.report {
 		a.log(severityInfo, "action '%s' resumed (module '%s')", a.opts.Name, a.opts.Module)
 	}
