@@ -257,7 +257,8 @@ func TestFailoverHandsBack(t *testing.T) {
 			return 0, errDown
 		}
 		o.resume = func() error { return errDown }
-		a, _ := newAction(t, o, func(p *ActionOptions) { p.HasFailover = true })
+		a, _ := newAction(t, o, nil)
+		a.HasFailover()
 		v := batch("1", "2", "3")
 		err := a.Handle(message.WithAck(context.Background(), ack), v)
 		if !errors.Is(err, ErrSuspended) {
@@ -370,7 +371,7 @@ func TestCancelledWhileWaiting(t *testing.T) {
 func TestQueuedAction(t *testing.T) {
 	o := &fakeOutput{}
 	a, _ := newAction(t, o, func(p *ActionOptions) {
-		p.Queue.Params = queue.Params{Type: queue.LinkedList, TimeoutShutdown: 5000}
+		p.Queue.Params = queue.Params{Type: queue.LinkedList, TimeoutShutdown: queue.Opt[int]{Value: 5000, Given: true}}
 	})
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
