@@ -95,7 +95,7 @@ func NewIMPTCP(module IMPTCPModule, p IMPTCPParams, d Deps) (Input, error) {
 		ownerIsFatal: p.FailOnChown,
 	}
 	in.setFlow(p.FlowControl)
-	in.limit = newLimiter(p.Name, p.RateInterval, p.RateBurst, d, &in.ledger)
+	in.limit = newLimiter(in.name, p.RateInterval, p.RateBurst, d, &in.ledger)
 	if err := in.configure(p.StreamExtras, p.StartRegex, nil); err != nil {
 		return nil, fmt.Errorf("imptcp %s: %w", where, err)
 	}

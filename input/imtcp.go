@@ -36,7 +36,6 @@ type TLSParams struct {
 	Workers           int      `conf:"workerthreads" doc:"Accepted; every connection has a goroutine." status:"full"`
 	MaxReads          int      `conf:"starvationprotection.maxreads" doc:"Accepted; connections are served in turn." status:"full"`
 	MaxListeners      int      `conf:"maxlisteners" alias:"maxlistners" doc:"Accepted; there is no limit." status:"full"`
-	PreserveCase      bool     `conf:"preservecase" default:"on" doc:"Keep the case of fromhost." status:"none"`
 }
 
 // IMTCPModule are the parameters of module(load="imtcp"): defaults for its inputs.
@@ -51,6 +50,7 @@ type IMTCPModule struct {
 	Delimiter        int      `conf:"addtlframedelimiter" default:"-1" doc:"ASCII value of a further byte that ends a message; -1 is none." status:"full"`
 	MaxFrame         int      `conf:"maxframesize" default:"200000" doc:"Largest octet count that is believed." status:"full"`
 	MaxSessions      int      `conf:"maxsessions" default:"200" doc:"Connections at a time per input; 0 is no limit." status:"full"`
+	PreserveCase     bool     `conf:"preservecase" default:"on" doc:"Keep the case of fromhost." status:"full"`
 	AllowedSender    []string `conf:"allowedsender" doc:"Addresses, networks and names that may send." status:"full"`
 	KeepAlive        bool     `conf:"keepalive" doc:"Enable TCP keep-alive." status:"full"`
 	KeepAliveProbes  int      `conf:"keepalive.probes" doc:"Probes without answer; 0 is the system's." status:"full"`
@@ -75,6 +75,7 @@ type IMTCPParams struct {
 	Delimiter        conf.Opt[int]      `conf:"addtlframedelimiter" doc:"As in module()." status:"full"`
 	MaxFrame         conf.Opt[int]      `conf:"maxframesize" doc:"As in module()." status:"full"`
 	MaxSessions      conf.Opt[int]      `conf:"maxsessions" doc:"As in module()." status:"full"`
+	PreserveCase     conf.Opt[bool]     `conf:"preservecase" doc:"As in module()." status:"full"`
 	AllowedSender    conf.Opt[[]string] `conf:"allowedsender" doc:"As in module()." status:"full"`
 	OctetCounted     conf.Opt[bool]     `conf:"supportoctetcountedframing" doc:"Recognise octet-counted frames." status:"full"`
 	KeepAlive        conf.Opt[bool]     `conf:"keepalive" doc:"As in module()." status:"full"`
@@ -125,9 +126,10 @@ func NewIMTCP(module IMTCPModule, p IMTCPParams, d Deps) (Input, error) {
 			or(p.KeepAliveTime, module.KeepAliveTime), or(p.KeepAliveIntvl, module.KeepAliveIntvl)),
 		notifyOpen:  or(p.NotifyOpen, module.NotifyOpen),
 		notifyClose: or(p.NotifyClose, module.NotifyClose),
+		lowerCase:   !or(p.PreserveCase, module.PreserveCase),
 	}
 	in.setFlow(or(p.FlowControl, module.FlowControl))
-	in.limit = newLimiter(p.Name, p.RateInterval, p.RateBurst, d, &in.ledger)
+	in.limit = newLimiter(in.name, p.RateInterval, p.RateBurst, d, &in.ledger)
 	err := in.configure(p.StreamExtras, p.StartRegex, or(p.AllowedSender, module.AllowedSender))
 	if err != nil {
 		return nil, fmt.Errorf("imtcp port %s: %w", p.Port, err)

@@ -20,7 +20,7 @@ type IMUDPModule struct {
 	BatchSize          int      `conf:"batchsize" default:"32" doc:"Datagrams taken from the kernel at once; never fewer than 64 here." status:"full"`
 	Threads            int      `conf:"threads" default:"1" doc:"Sockets per port, each with its own receiver; the kernel gives each sender to one of them." status:"full"`
 	TimeRequery        int      `conf:"timerequery" default:"2" doc:"Accepted; the time is read once per batch." status:"full"`
-	PreserveCase       bool     `conf:"preservecase" doc:"Keep the case of fromhost." status:"none"`
+	PreserveCase       bool     `conf:"preservecase" doc:"Keep the case of fromhost." status:"full"`
 	AllowedSender      []string `conf:"allowedsender" doc:"Addresses, networks and names that may send." status:"full"`
 }
 
@@ -43,16 +43,17 @@ type IMUDPParams struct {
 }
 
 type udpInput struct {
-	p       IMUDPParams
-	threads int
-	vector  int // datagrams per system call
-	deps    Deps
-	name    string
-	allowed *AllowedSenders
-	limit   *limiter
-	ledger  message.Ledger
-	sockets []*udpSocket
-	warn    disallowedWarning
+	p            IMUDPParams
+	threads      int
+	vector       int // datagrams per system call
+	preserveCase bool
+	deps         Deps
+	name         string
+	allowed      *AllowedSenders
+	limit        *limiter
+	ledger       message.Ledger
+	sockets      []*udpSocket
+	warn         disallowedWarning
 }
 
 const (
@@ -71,15 +72,16 @@ func NewIMUDP(module IMUDPModule, p IMUDPParams, d Deps) (Input, error) {
 		return nil, fmt.Errorf("imudp port %s: rcvbufSize %d is larger than 1 GiB", p.Port[0], p.ReceiveBuffer)
 	}
 	in := &udpInput{p: p, deps: d,
-		name:    fmt.Sprintf("imudp(%s)", strings.Join(p.Port, ",")),
-		threads: min(max(module.Threads, 1), mostThreads),
-		vector:  min(max(module.BatchSize, leastVector), mostVector),
+		name:         fmt.Sprintf("imudp(%s)", strings.Join(p.Port, ",")),
+		threads:      min(max(module.Threads, 1), mostThreads),
+		vector:       min(max(module.BatchSize, leastVector), mostVector),
+		preserveCase: module.PreserveCase,
 	}
 	var err error
 	if in.allowed, err = NewAllowedSenders(or(p.AllowedSender, module.AllowedSender)); err != nil {
 		return nil, fmt.Errorf("imudp port %s: %w", p.Port[0], err)
 	}
-	in.limit = newLimiter(p.Name, p.RateInterval, p.RateBurst, d, &in.ledger)
+	in.limit = newLimiter(in.name, p.RateInterval, p.RateBurst, d, &in.ledger)
 	return in, nil
 }
 

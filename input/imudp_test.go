@@ -1,8 +1,18 @@
 package input
 
 import (
+	"context"
 	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
 	"testing"
+
+	"golang.org/x/sys/unix"
+
+	"sysrelay/message"
 )
 
 func newIMUDP(t *testing.T, s *sink, set func(m *IMUDPModule, p *IMUDPParams)) Input {
@@ -55,5 +65,171 @@ func TestIMUDPOrderPerSender(t *testing.T) {
 			t.Fatalf("sender %d: message %d where %d was due", i, j, next[i])
 		}
 		next[i]++
+	}
+}
+
+func TestIMUDPPorts(t *testing.T) {
+	s := newSink()
+	file := filepath.Join(t.TempDir(), "port")
+	in := newIMUDP(t, s, func(_ *IMUDPModule, p *IMUDPParams) {
+		p.Port, p.PortFile, p.AppendPort, p.Address = []string{"0", "0"}, file, true, "127.0.0.1"
+	})
+	start(t, in, s)
+	if len(in.Addrs()) != 2 {
+		t.Fatalf("addresses %v", in.Addrs())
+	}
+	_, port, _ := net.SplitHostPort(in.Addrs()[0])
+	if b, err := os.ReadFile(file); err != nil || string(b) != port {
+		t.Errorf("port file %q %v, want %s", b, err, port)
+	}
+	for i, addr := range in.Addrs() {
+		c, err := net.Dial("udp", addr)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+		send(t, c, fmt.Sprint(i))
+		s.wait(t, "the datagram", func() bool { return len(s.texts) == i+1 })
+		_, port, _ := net.SplitHostPort(addr)
+		if want := "imudp" + port + "|127.0.0.1|127.0.0.1"; s.froms[i] != want {
+			t.Errorf("origin %s, want %s", s.froms[i], want)
+		}
+	}
+}
+
+func TestIMUDPv6(t *testing.T) {
+	s := newSink()
+	in := newIMUDP(t, s, func(_ *IMUDPModule, p *IMUDPParams) { p.Address = "::1" })
+	if err := in.Listen(); err != nil {
+		t.Skip("no IPv6 here:", err)
+	}
+	in.(*udpInput).close()
+	in = newIMUDP(t, s, func(_ *IMUDPModule, p *IMUDPParams) { p.Address = "::1" })
+	start(t, in, s)
+	c, err := net.Dial("udp", in.Addrs()[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	send(t, c, "six")
+	s.waitTexts(t, "six")
+	if s.froms[0] != "imudp|::1|::1" {
+		t.Errorf("origin %s", s.froms[0])
+	}
+}
+
+func TestIMUDPTooLong(t *testing.T) {
+	s := newSink()
+	in := newIMUDP(t, s, nil)
+	start(t, in, s)
+	c := dial(t, "udp", in)
+	exact, long := strings.Repeat("x", 8096), strings.Repeat("y", 60000)
+	send(t, c, exact+"\n")
+	send(t, c, long)
+	s.waitTexts(t, exact, long[:8096])
+	if s.flags[1]&message.Truncated == 0 {
+		t.Error("the second is not marked as truncated")
+	}
+}
+
+// What the kernel drops is counted and told: nothing is lost silently.
+func TestIMUDPCountsKernelDrops(t *testing.T) {
+	s := newSink()
+	in := newIMUDP(t, s, func(_ *IMUDPModule, p *IMUDPParams) { p.ReceiveBuffer = 4096 })
+	if err := in.Listen(); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	busy, release, done := make(chan struct{}), make(chan struct{}), make(chan struct{})
+	var once sync.Once
+	go func() {
+		defer close(done)
+		in.Run(ctx, func(ctx context.Context, v message.View) error {
+			once.Do(func() { close(busy); <-release })
+			return s.handle(ctx, v)
+		})
+	}()
+	c := dial(t, "udp", in)
+	const n = 500
+	send(t, c, "first")
+	<-busy
+	for range n {
+		send(t, c, strings.Repeat("x", 500))
+	}
+	cancel()
+	close(release)
+	<-done
+	a := in.Ledger().Read()
+	if a.Received != n+1 || a.Discarded[message.SocketFull] == 0 || a.Queued() != 0 {
+		t.Errorf("ledger %+v", a)
+	}
+	if s.logged("messages lost because the receive buffer of") != 1 {
+		t.Errorf("log %q", s.log)
+	}
+}
+
+func TestIMUDPDoesNotAllocatePerDatagram(t *testing.T) {
+	in := newIMUDP(t, newSink(), nil).(*udpInput)
+	if err := in.Listen(); err != nil {
+		t.Fatal(err)
+	}
+	defer in.close()
+	so := in.sockets[0]
+	to := func(context.Context, message.View) error { return nil }
+	conns := []net.Conn{dial(t, "udp", in), dial(t, "udp", in)}
+	received, text := 0, []byte("<13>Oct 11 22:14:15 host tag: a message")
+	n := testing.AllocsPerRun(20, func() {
+		for i := range 40 {
+			conns[i%2].Write(text)
+		}
+		err := so.raw.Control(func(fd uintptr) { so.n, so.err = so.vec.receive(fd) })
+		if err != nil || so.err != nil {
+			t.Fatal(err, so.err)
+		}
+		received += so.n
+		so.handle(context.Background(), to)
+	})
+	if received != 21*40 || n > 5 { // Control's closure, not the datagrams
+		t.Errorf("%v allocations for 40 datagrams, %d received", n, received)
+	}
+}
+
+// Made-up senders do not make the cache grow, and none is taken for another.
+func TestSenderCache(t *testing.T) {
+	in := newIMUDP(t, newSink(), nil).(*udpInput)
+	if err := in.Listen(); err != nil {
+		t.Fatal(err)
+	}
+	defer in.close()
+	so := in.sockets[0]
+	for round := range 2 {
+		for i := range 5000 {
+			var a unix.RawSockaddrInet6
+			a.Family = unix.AF_INET6
+			a.Port = uint16(i)
+			a.Addr = [16]byte{0x20, 0x01, 0x0d, 0xb8, 15: byte(i)}
+			p := so.sender(context.Background(), &a, int64(round))
+			if got, want := string(p.origin.FromHostIP()), addrPort(&a).Addr().String(); got != want {
+				t.Fatalf("sender %d is %s, want %s", i, got, want)
+			}
+			if got, want := string(p.origin.FromHostPort()), fmt.Sprint(addrPort(&a).Port()); got != want {
+				t.Fatalf("sender %d has port %s, want %s", i, got, want)
+			}
+		}
+	}
+}
+
+func TestIMUDPConfigurationErrors(t *testing.T) {
+	for want, set := range map[string]func(m *IMUDPModule, p *IMUDPParams){
+		"no port given":      func(_ *IMUDPModule, p *IMUDPParams) { p.Port = nil },
+		"larger than 1 GiB":  func(_ *IMUDPModule, p *IMUDPParams) { p.ReceiveBuffer = 2 << 30 },
+		`allowed sender "x `: func(m *IMUDPModule, _ *IMUDPParams) { m.AllowedSender = []string{"x y"} },
+	} {
+		p := IMUDPParams{Port: []string{"0"}}
+		var m IMUDPModule
+		set(&m, &p)
+		if _, err := NewIMUDP(m, p, newSink().deps()); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%v, want %q", err, want)
+		}
 	}
 }

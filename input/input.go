@@ -36,8 +36,8 @@ type Deps struct {
 	Env *message.Env
 	// Log takes one line about what happened, with its severity.
 	Log func(severity int, text string)
-	// Resolve returns the name of a peer's address, or the address itself
-	// (net.enableDNS, preserveFQDN, the reverse look-up cache).
+	// Resolve returns the name of a peer's address, the address itself if there is
+	// none, or "" if messages from there are to be dropped: Resolver.Name.
 	Resolve func(ctx context.Context, ip string) string
 	// IPVersion is "4" or "6" to listen on that alone (net.ipprotocol), or "".
 	IPVersion string

@@ -31,6 +31,7 @@ type streamParams struct {
 	keepAlive    net.KeepAliveConfig
 	notifyOpen   bool
 	notifyClose  bool
+	lowerCase    bool // of the peer's name
 	allowed      *AllowedSenders
 	proxy        proxyPolicy
 	socketMode   os.FileMode
@@ -231,7 +232,7 @@ func (l *streamListener) session(ctx context.Context, c *conn) {
 		return
 	}
 	if l.notifyOpen {
-		l.deps.Log(severityInfo, fmt.Sprintf("%s: connection established with host: %s", l.module, c.host))
+		l.deps.Log(severityInfo, fmt.Sprintf("%s: connection established with host: %s", l.module, l.peerShown(c)))
 	}
 	if l.wrap != nil {
 		c.Conn = l.wrap(c.Conn)
@@ -261,9 +262,12 @@ func (l *streamListener) identify(ctx context.Context, c *conn) error {
 	}
 	ip := peer.Addr().Unmap()
 	c.ip, c.port = ip.String(), strconv.Itoa(int(peer.Port()))
-	c.host = strings.ToLower(l.deps.Resolve(ctx, c.ip))
-	if !l.allowed.Allows(ip, c.host) {
-		return fmt.Errorf("connection request from disallowed sender %s discarded", c.host)
+	c.host = l.deps.Resolve(ctx, c.ip)
+	if l.lowerCase {
+		c.host = strings.ToLower(c.host)
+	}
+	if c.host == "" || !l.allowed.Allows(ip, c.host) {
+		return fmt.Errorf("connection request from disallowed sender %s discarded", c.ip)
 	}
 	return nil
 }

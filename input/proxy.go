@@ -2,8 +2,10 @@ package input
 
 import (
 	"bufio"
+	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/netip"
 	"strings"
@@ -70,9 +72,9 @@ func (p *proxyPolicy) source(c *conn, peer netip.Addr) (netip.AddrPort, error) {
 		}
 	}
 	r := bufio.NewReaderSize(c.Conn, proxyHeaderMax)
-	h, err := proxyproto.Read(r)
+	h, err := readProxyHeader(r)
 	c.ahead, _ = r.Peek(r.Buffered())
-	silent := isTimeout(err) && len(c.ahead) == 0
+	silent := (isTimeout(err) || errors.Is(err, io.EOF)) && len(c.ahead) == 0
 	if p.mode == "optional" && (silent || errors.Is(err, proxyproto.ErrNoProxyProtocol)) {
 		err = nil
 	}
@@ -88,6 +90,22 @@ func (p *proxyPolicy) source(c *conn, peer netip.Addr) (netip.AddrPort, error) {
 		return a.AddrPort(), nil
 	}
 	return none, nil
+}
+
+// readProxyHeader reads a header that may come in pieces; the parser wants a
+// version 1 header whole.
+func readProxyHeader(r *bufio.Reader) (*proxyproto.Header, error) {
+	const longest = 107 // PROXY protocol §2.1
+	for {
+		b, _ := r.Peek(min(r.Buffered(), longest))
+		v1 := match(b, string(proxyproto.SIGV1))
+		if v1 == no || len(b) == longest || bytes.IndexByte(b, '\n') >= 0 {
+			return proxyproto.Read(r)
+		}
+		if _, err := r.Peek(len(b) + 1); err != nil {
+			return nil, err
+		}
+	}
 }
 
 func (p *proxyPolicy) trusts(peer netip.Addr) bool {

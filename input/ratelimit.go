@@ -29,9 +29,8 @@ func newLimiter(name string, interval, burst int, d Deps, l *message.Ledger) *li
 	return &limiter{name: name, interval: int64(interval), burst: int64(burst), log: d.Log, ledger: l}
 }
 
-// allow decides about one message received at the time now, in nanoseconds
-// since 1970, and accounts for it if it is not let through.
-func (l *limiter) allow(now int64) bool {
+// allow decides about one message received at the time now, in nanoseconds since 1970, and accounts for it if it is not let through.
+func (l *limiter) allow(now int64, from message.Origin) bool {
 	if l == nil {
 		return true
 	}
@@ -50,7 +49,7 @@ func (l *limiter) allow(now int64) bool {
 		return true
 	}
 	if l.missed == 0 {
-		l.log(severityInfo, l.name+": begin to drop messages due to rate-limiting")
+		l.log(severityInfo, fmt.Sprintf("%s from <%s>: begin to drop messages due to rate-limiting", l.name, from.FromHost()))
 	}
 	l.missed++
 	l.ledger.Receive(1)

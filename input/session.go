@@ -92,7 +92,7 @@ func (s *session) run(ctx context.Context) {
 	case errors.Is(err, io.EOF):
 		s.end(ctx)
 		if in.notifyClose {
-			in.deps.Log(severityInfo, fmt.Sprintf("%s session %d closed by remote peer %s.", in.sessionNoun(), s.c.id, s.c.host))
+			in.deps.Log(severityInfo, fmt.Sprintf("%s session %d closed by remote peer %s.", in.sessionNoun(), s.c.id, in.peerShown(s.c)))
 		}
 	case s.c.stopping.Err() != nil:
 		s.drain(ctx)
@@ -111,6 +111,15 @@ func (in *streamInput) sessionNoun() string {
 		return "Netstream" // as rsyslog
 	}
 	return in.module
+}
+
+// peerShown is how lines about a connection name its peer. as rsyslog: imtcp by
+// its address, imptcp by its name.
+func (l *streamListener) peerShown(c *conn) string {
+	if l.module == "imtcp" {
+		return c.ip
+	}
+	return c.host
 }
 
 func isRefusal(err error) bool {
@@ -231,7 +240,7 @@ func (s *session) split(ctx context.Context, sc *scratch, b []byte) error {
 		if msg == nil {
 			break
 		}
-		if s.in.limit.allow(now) {
+		if s.in.limit.allow(now, s.origin) {
 			batch.Receive(&env.Sanitize, msg, s.origin, now, flags|message.ParseHostname)
 		}
 		if batch.Len() >= batchMessages || batch.Size() >= batchBytes {
@@ -296,7 +305,7 @@ func (s *session) end(ctx context.Context) {
 			break
 		}
 		b = b[n:]
-		if len(msg) > 0 && s.in.limit.allow(now) {
+		if len(msg) > 0 && s.in.limit.allow(now, s.origin) {
 			last.Receive(&s.in.deps.Env.Sanitize, msg, s.origin, now, message.ParseHostname)
 		}
 	}

@@ -166,7 +166,7 @@ func (s *udpSocket) handle(ctx context.Context, to message.Handler) {
 			s.in.warn.tell(&s.in.deps, now)
 			continue
 		}
-		if !s.in.limit.allow(now) {
+		if !s.in.limit.allow(now, from.origin) {
 			continue
 		}
 		flags := message.ParseHostname
@@ -251,12 +251,17 @@ func (s *udpSocket) sender(ctx context.Context, addr *unix.RawSockaddrInet6, now
 	}
 	peer := addrPort(addr)
 	ip := peer.Addr().String()
-	host := strings.ToLower(s.in.deps.Resolve(ctx, ip))
+	short, cancel := context.WithTimeout(ctx, udpPatience)
+	defer cancel()
+	host := s.in.deps.Resolve(short, ip)
+	if !s.in.preserveCase {
+		host = strings.ToLower(host)
+	}
 	p.addr, p.expires = *addr, now+senderKnown
 	if host == ip {
 		p.expires = now + senderUnnamed
 	}
-	p.allowed = s.in.allowed.Allows(peer.Addr(), host)
+	p.allowed = host != "" && s.in.allowed.Allows(peer.Addr(), host)
 	p.origin = message.NewOrigin(s.name, host, ip, strconv.Itoa(int(peer.Port())))
 	return p
 }
