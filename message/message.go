@@ -27,6 +27,9 @@ func (s Span) Of(text []byte) []byte { return text[s.Start:s.End:s.End] }
 // Len is the length of s in bytes.
 func (s Span) Len() int { return int(s.End - s.Start) }
 
+// Found says whether s is something that was found, even if it is empty.
+func (s Span) Found() bool { return s.End > 0 }
+
 // Flags say how a message came in and what has been done to it.
 type Flags uint32
 
@@ -51,6 +54,9 @@ const (
 	IgnoreTimestamp
 	// Truncated is set when the input cut the message to the maximum size.
 	Truncated
+	// ParseSuccess is set by modules that parsed what the message holds, such as
+	// mmjsonparse: the property parsesuccess.
+	ParseSuccess
 )
 
 // DefaultTZ returns Flags that tell the RFC 3164 parser which zone, in minutes

@@ -1,9 +1,10 @@
 package message
 
 // Parser reads one syntax. It is given a message whose text is clean, whose PRI
-// has been read (PRI, AfterPRI) and whose Time is that of reception. Parse fills
-// in the rest and returns true, or leaves m untouched and returns false if the
-// message is not in its syntax. It may be called from many goroutines.
+// has been read, whose Time is that of reception, and whose Msg is everything
+// after the PRI. Parse takes what it knows out of Msg and returns true, or leaves
+// m untouched and returns false if the message is not in its syntax. It may be
+// called from many goroutines.
 type Parser interface {
 	Parse(m *Message) bool
 	Name() string
@@ -69,7 +70,22 @@ func (m *Message) readPRI() {
 		}
 	}
 	m.PRI = uint16(pri)
-	m.setSpans([10]Span{0: m.span(0, len(t)), 1: m.span(at, len(t)), 9: m.span(at, len(t))})
+	m.setSpans([10]Span{0: m.span(0, len(t)), 1: m.span(afterPRI(t), len(t)), 9: m.span(at, len(t))})
+}
+
+// afterPRI returns where the property rawmsg-after-pri begins.
+//
+// as rsyslog: behind '<', one to three characters and '>', whether or not they
+// are a PRI.
+func afterPRI(t []byte) int {
+	if len(t) > 0 && t[0] == '<' {
+		for at := 2; at <= 4 && at < len(t); at++ {
+			if t[at] == '>' {
+				return at + 1
+			}
+		}
+	}
+	return 0
 }
 
 // maxPRI is local7.debug.

@@ -27,7 +27,7 @@ func (p RFC3164Parser) Name() string { return "rsyslog.rfc3164" }
 
 // Parse parses m and returns true.
 func (p RFC3164Parser) Parse(m *Message) bool {
-	at := int(m.AfterPRI.Start)
+	at := int(m.Msg.Start)
 	if m.Flags&InvalidPRI == 0 && !isJSONLike(m.Text[at:]) {
 		at = p.parseHeader(m, at)
 	}
@@ -107,7 +107,9 @@ func (p RFC3164Parser) hostname(t []byte, at int) (end, next int, ok bool) {
 	end = at
 	bracket := p.PermitSquareBracketsInHostname && at < len(t) && t[at] == '['
 	if bracket {
-		end++
+		if end++; end < len(t) && t[end] == ']' {
+			end++ // as rsyslog: the closing bracket cannot follow at once
+		}
 	}
 	for ; end < len(t) && end-at < maxHostname && p.inHostname(t[end]); end++ {
 	}

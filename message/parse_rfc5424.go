@@ -18,7 +18,7 @@ func (p RFC5424Parser) Name() string { return "rsyslog.rfc5424" }
 // as rsyslog: whatever has the version is taken. Fields may be empty or missing;
 // what follows a TIMESTAMP that is none is all MSG.
 func (p RFC5424Parser) Parse(m *Message) bool {
-	t, at := m.Text, int(m.AfterPRI.Start)
+	t, at := m.Text, int(m.Msg.Start)
 	if len(t) < at+2 || t[at] != '1' || t[at+1] != ' ' {
 		return false
 	}
@@ -77,35 +77,30 @@ func (m *Message) structuredData(at int) (sd Span, next int) {
 		return m.MsgID, at
 	}
 	end := at + 1
-	next = end
 	if t[at] == '[' {
-		end, next = sdEnd(t, at)
+		end = sdEnd(t, at)
 	}
-	if next < len(t) && t[next] == ' ' {
+	if next = end; next < len(t) && t[next] == ' ' {
 		next++
 	}
 	return m.span(at, end), next
 }
 
-// sdEnd returns where the structured data that begins at at ends, and where the
-// text goes on, one space having been skipped.
-func sdEnd(t []byte, at int) (end, next int) {
-	for end = at; ; {
+// sdEnd returns where the structured data that begins at at ends.
+func sdEnd(t []byte, at int) int {
+	end := at
+	for {
 		n := bytes.IndexByte(t[end:], ']')
 		if n < 0 {
 			break
 		}
 		end += n + 1
-		switch {
-		case t[end-2] == '\\':
-		case end == len(t):
-			return end, end
-		case t[end] == ' ':
-			return end, end + 1
+		if t[end-2] != '\\' && (end == len(t) || t[end] == ' ') {
+			return end
 		}
 	}
-	if end == len(t) && end > at {
-		return end, end // ends with an escaped bracket
+	if end == len(t) {
+		return end // ends with an escaped bracket
 	}
-	return len(t) - 1, len(t) - 1
+	return len(t) - 1
 }

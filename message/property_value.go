@@ -37,22 +37,22 @@ func (p *Property) text(m *Message) (v []byte, ok bool) {
 	case propSyslogTag:
 		return m.tag()
 	case propProgramName:
-		return m.programName(p.env), true
+		return m.programName(p.env), !m.emptyAppName()
 	case propAppName:
 		return m.appName(p.env)
 	case propProcID:
 		return m.procID()
 	case propMsgID:
-		return m.MsgID.Of(m.Text), m.MsgID.Len() > 0
+		return m.MsgID.Of(m.Text), m.MsgID.Found()
 	case propStructuredData:
-		return m.StructuredData.Of(m.Text), m.StructuredData.Len() > 0
+		return m.StructuredData.Of(m.Text), m.StructuredData.Found()
 	}
 	return nil, false
 }
 
 // hostname falls back to the sender's name when the message has no HOSTNAME.
 func (m *Message) hostname() []byte {
-	if m.Hostname.Len() == 0 {
+	if !m.Hostname.Found() {
 		return m.Origin.FromHost()
 	}
 	return m.Hostname.Of(m.Text)
@@ -60,16 +60,22 @@ func (m *Message) hostname() []byte {
 
 // tag is TAG. ok is false if it has to be composed of APP-NAME and PROCID.
 func (m *Message) tag() (v []byte, ok bool) {
-	if m.Tag.Len() > 0 || m.Flags&RFC5424 == 0 {
+	if m.Tag.Len() > 0 || m.Flags&RFC5424 == 0 || !m.AppName.Found() {
 		return m.Tag.Of(m.Text), true
 	}
-	return m.AppName.Of(m.Text), !m.hasProcID()
+	return m.AppName.Of(m.Text), m.AppName.Len() > 0 && !m.hasProcID()
+}
+
+// emptyAppName says whether the APP-NAME of an RFC 5424 message is there but
+// empty. as rsyslog: it counts as "-" then.
+func (m *Message) emptyAppName() bool {
+	return m.Flags&RFC5424 != 0 && m.AppName.Found() && m.AppName.Len() == 0
 }
 
 // hasProcID says whether an RFC 5424 message has a PROCID that is not the nil value.
 func (m *Message) hasProcID() bool {
 	id := m.ProcID.Of(m.Text)
-	return len(id) > 0 && !(len(id) == 1 && id[0] == '-')
+	return m.ProcID.Found() && string(id) != "-"
 }
 
 // programName is the leading part of TAG, which is APP-NAME's for RFC 5424.
@@ -83,7 +89,7 @@ func (m *Message) programName(e *Env) []byte {
 
 func (m *Message) appName(e *Env) (v []byte, ok bool) {
 	if m.AppName.Len() > 0 || m.Flags&RFC5424 != 0 {
-		return m.AppName.Of(m.Text), true
+		return m.AppName.Of(m.Text), !m.emptyAppName()
 	}
 	v = m.programName(e)
 	return v, len(v) > 0
@@ -98,13 +104,10 @@ func (m *Message) procID() (v []byte, ok bool) {
 // has no value for.
 func (p *Property) appendComputed(dst []byte, m *Message, now int64) []byte {
 	switch p.id {
-	case propAppName, propProcID, propMsgID, propStructuredData:
+	case propAppName, propProgramName, propProcID, propMsgID, propStructuredData:
 		return append(dst, '-') // NILVALUE of RFC 5424 §6
 	case propSyslogTag:
-		dst = append(dst, m.AppName.Of(m.Text)...)
-		dst = append(dst, '[')
-		dst = append(dst, m.ProcID.Of(m.Text)...)
-		return append(dst, ']')
+		return m.composeTag(dst)
 	case propPRI:
 		return m.appendPRI(dst)
 	case propPRIText:
@@ -124,12 +127,26 @@ func (p *Property) appendComputed(dst []byte, m *Message, now int64) []byte {
 	case propProtocolVersion:
 		return append(dst, oneIf(m.Flags&RFC5424 != 0))
 	case propParseSuccess:
-		if m.Flags&ParseFailed != 0 {
+		if m.Flags&ParseSuccess == 0 {
 			return append(dst, "FAIL"...)
 		}
 		return append(dst, "OK"...)
 	}
 	return p.appendOther(dst, m, now)
+}
+
+// composeTag composes TAG from APP-NAME and PROCID.
+func (m *Message) composeTag(dst []byte) []byte {
+	if m.emptyAppName() {
+		dst = append(dst, '-')
+	}
+	dst = append(dst, m.AppName.Of(m.Text)...)
+	if !m.hasProcID() {
+		return dst
+	}
+	dst = append(dst, '[')
+	dst = append(dst, m.ProcID.Of(m.Text)...)
+	return append(dst, ']')
 }
 
 // appendOther goes on with the properties that are rare or slow.

@@ -104,8 +104,7 @@ func (m *Message) appendTag(dst []byte) []byte {
 	if tag, ok := m.tag(); ok {
 		return append(dst, tag...)
 	}
-	p := Property{id: propSyslogTag}
-	return p.appendComputed(dst, m, 0)
+	return m.composeTag(dst)
 }
 
 // kindOf picks the segment's kind.
