@@ -1,0 +1,322 @@
+package engine
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/hashicorp/go-multierror"
+
+	"sysrelay/conf"
+	"sysrelay/filter"
+	"sysrelay/input"
+	"sysrelay/message"
+	"sysrelay/output"
+	"sysrelay/queue"
+)
+
+// builder makes an Engine of a configuration's tree. It goes on after an error,
+// so that all are reported at once; what is wrong is left out.
+type builder struct {
+	*Engine
+	cfg       *conf.Config
+	modules   map[string]*conf.Object // loaded modules by base name
+	templates map[string]message.Template
+	mainQueue *conf.Object
+	errs      *multierror.Error
+}
+
+// New builds a configuration. The error is a *multierror.Error of everything
+// that is wrong with it; the Engine is good for what is not.
+func New(cfg *conf.Config, o Options) (*Engine, error) {
+	env := message.NewEnv("localhost")
+	e := &Engine{opts: o, env: env, log: newOwnLog(o, env), rulesets: map[string]*ruleset{}}
+	b := &builder{Engine: e, cfg: cfg, modules: map[string]*conf.Object{}, templates: map[string]message.Template{}}
+	b.readGlobals()
+	b.loadModules()
+	b.readTemplates()
+	b.compileRulesets()
+	b.makeInputs()
+	b.makeDiag()
+	return e, b.errs.ErrorOrNil()
+}
+
+func (b *builder) failed(err error) {
+	if m := (*multierror.Error)(nil); errors.As(err, &m) {
+		for _, err := range m.Errors {
+			b.failed(err)
+		}
+		return
+	}
+	if e := (*conf.Error)(nil); errors.As(err, &e) {
+		b.cfg.Quote(e)
+	}
+	b.errs = multierror.Append(b.errs, err)
+}
+
+func (b *builder) errorf(p conf.Pos, suggest, format string, args ...any) {
+	b.failed(b.cfg.Errorf(p, suggest, format, args...))
+}
+
+func (b *builder) decode(o *conf.Object, into ...any) bool { return b.decodeOver(nil, o, into...) }
+
+// decodeOver is conf's, keeping the errors.
+func (b *builder) decodeOver(module, o *conf.Object, into ...any) bool {
+	if err := b.cfg.DecodeOver(module, o, into...); err != nil {
+		b.failed(err)
+		return false
+	}
+	return true
+}
+
+func (b *builder) objects(kind string) (found []*conf.Object) {
+	for _, s := range b.cfg.Stmts {
+		if o, ok := s.(*conf.Object); ok && o.Kind == kind {
+			found = append(found, o)
+		}
+	}
+	return found
+}
+
+func (b *builder) readGlobals() {
+	b.globals = &Globals{}
+	b.decode(mergeGlobals(b.objects("global")), b.globals)
+	b.globals.apply(b.env)
+	b.env.SetHostname(b.globals.hostname())
+	b.log.configure(b.globals)
+	b.resolver = input.NewResolver(b.globals.resolver(b.env, b.log.Log))
+}
+
+// loadModules reads module() objects. as rsyslog: a module may be named by a
+// path; only the base name counts.
+func (b *builder) loadModules() {
+	for _, o := range b.objects("module") {
+		p := o.Param("load")
+		if p == nil {
+			b.errorf(o.Pos, `write module(load="imudp")`, "module() needs the parameter load")
+			continue
+		}
+		name := conf.ModuleName(p.Values[0])
+		if !knownModule(name) {
+			b.errorf(p.ValuePos, conf.DidYouMean(name, moduleNames()), "there is no module %q", p.Values[0])
+			continue
+		}
+		b.modules[name] = o
+	}
+}
+
+func (b *builder) compileRulesets() {
+	for _, o := range b.objects("main_queue") {
+		b.mainQueue = o
+	}
+	b.addRuleset(DefaultRuleset, b.cfg.Stmts, b.mainOptions())
+	for _, o := range b.objects("ruleset") {
+		name, opts := b.rulesetHead(o)
+		if name == "" {
+			continue
+		}
+		if _, dup := b.rulesets[name]; dup {
+			b.errorf(o.Pos, "", "ruleset %q exists already", name)
+			continue
+		}
+		b.addRuleset(name, o.Body, opts)
+	}
+	for _, r := range b.order {
+		if err := r.Link(); err != nil {
+			b.failed(err)
+		}
+	}
+}
+
+// rulesetHead reads a ruleset's own parameters; its queue is nil if it has none.
+func (b *builder) rulesetHead(o *conf.Object) (string, *queue.Options) {
+	var head struct {
+		Name   string   `conf:"name,required" doc:"Name to call it by."`
+		Parser []string `conf:"parser" doc:"Parsers to try, in this order."`
+	}
+	var q queue.Params
+	if !b.decode(o, &head, &q) {
+		return "", nil
+	}
+	if !hasQueue(o) {
+		return head.Name, nil
+	}
+	opts := b.queueOptions(head.Name, queue.Ruleset, q)
+	defaultTimeouts(&opts.Params, b.globals.RulesetShutdown, b.globals.RulesetCompletion, b.globals.RulesetEnqueue)
+	return head.Name, &opts
+}
+
+// hasQueue: as rsyslog, a ruleset has a queue when any queue parameter is given.
+func hasQueue(o *conf.Object) bool {
+	for _, p := range o.Params {
+		if strings.HasPrefix(strings.ToLower(p.Name), "queue.") {
+			return true
+		}
+	}
+	return false
+}
+
+func (b *builder) mainOptions() *queue.Options {
+	kind := queue.MainLegacy
+	var q queue.Params
+	if b.mainQueue != nil {
+		b.decode(b.mainQueue, &q)
+		if !b.mainQueue.Legacy {
+			kind = queue.Main
+		}
+	}
+	opts := b.queueOptions("main Q", kind, q)
+	return &opts
+}
+
+func (b *builder) queueOptions(name string, kind queue.Kind, p queue.Params) queue.Options {
+	if p.SpoolDirectory == "" {
+		p.SpoolDirectory = b.globals.WorkDirectory
+	}
+	return queue.Options{Name: name, Kind: kind, Params: p, Now: b.env.Now, Log: b.log.Log, OpenStore: openStore}
+}
+
+// defaultTimeouts fills in global()'s defaults where the queue gives none.
+func defaultTimeouts(p *queue.Params, shutdown, completion, enqueue int) {
+	for _, t := range []struct {
+		of *queue.Opt[int]
+		to int
+	}{{&p.TimeoutShutdown, shutdown}, {&p.TimeoutCompletion, completion}, {&p.TimeoutEnqueue, enqueue}} {
+		if !t.of.Given {
+			t.of.Value, t.of.Given = t.to, true
+		}
+	}
+}
+
+func (b *builder) addRuleset(name string, stmts []conf.Stmt, q *queue.Options) {
+	compiled, err := filter.Compile(filter.Deps{
+		Env: b.env, Parsers: message.DefaultChain(b.env), Action: b.action,
+		Ruleset: b.compiled, Template: b.template, Log: b.log.Log,
+	}, name, stmts)
+	if err != nil {
+		b.failed(err)
+	}
+	r := &ruleset{Ruleset: compiled}
+	b.rulesets[name] = r
+	b.order = append(b.order, r)
+	if q != nil {
+		r.setQueue(*q)
+		compiled.SetQueue(r.entry)
+	}
+}
+
+func (r *ruleset) setQueue(q queue.Options) {
+	q.Work = r.Handle
+	r.options, r.queued = q, true
+}
+
+func (b *builder) compiled(name string) (*filter.Ruleset, bool) {
+	r, ok := b.rulesets[name]
+	if !ok {
+		return nil, false
+	}
+	return r.Ruleset, true
+}
+
+func (b *builder) template(name string) (message.Template, bool) {
+	t, ok := b.templates[name]
+	return t, ok
+}
+
+// action makes the action of an action() object; nil if it is switched off.
+func (b *builder) action(o *conf.Object) (filter.Action, error) {
+	p := o.Param("type")
+	if p == nil {
+		return nil, b.cfg.Errorf(o.Pos, `write action(type="omfile" …)`, "action() needs the parameter type")
+	}
+	kind, ok := findOutput(conf.ModuleName(p.Values[0]))
+	if !ok {
+		return nil, b.cfg.Errorf(p.ValuePos, conf.DidYouMean(p.Values[0], outputNames()),
+			"there is no output module %q", p.Values[0])
+	}
+	a, err := kind.make(b, o)
+	if err != nil {
+		return nil, err
+	}
+	if a.FailoverFor() && len(b.actions) > 0 {
+		b.actions[len(b.actions)-1].HasFailover()
+	}
+	b.actions = append(b.actions, a)
+	return a, nil
+}
+
+// actionHead are the parameters of any action that are the engine's business.
+type actionHead struct {
+	Type string `conf:"type,required" doc:"Output module."`
+}
+
+// newAction puts what all actions have around an output.
+func (b *builder) newAction(o *conf.Object, module string, out output.Output, p output.ActionParams, q queue.Params) (*output.Action, error) {
+	name := p.Name
+	if name == "" {
+		name = fmt.Sprintf("action-%d-%s", len(b.actions), module)
+	}
+	opts := b.queueOptions(name+" queue", queue.Action, q)
+	defaultTimeouts(&opts.Params, b.globals.ActionShutdown, b.globals.ActionCompletion, b.globals.ActionEnqueue)
+	a, err := output.NewAction(output.ActionOptions{
+		Name: name, Module: module, Params: p, Queue: opts, Output: out, Deps: b.outputDeps(),
+	})
+	if err != nil {
+		return nil, b.cfg.Errorf(o.Pos, "", "%v", err)
+	}
+	return a, nil
+}
+
+func (b *builder) outputDeps() output.Deps {
+	return output.Deps{Env: b.env, Log: b.log.Log, Template: b.template}
+}
+
+func (b *builder) makeInputs() {
+	for _, o := range b.objects("input") {
+		in, err := b.input(o)
+		if err != nil {
+			b.failed(err)
+			continue
+		}
+		if in != nil {
+			b.inputs = append(b.inputs, boundInput{in, b.target(o)})
+		}
+	}
+}
+
+// target is the ruleset an input is bound to. An input's ruleset without queue
+// parameters gets a queue of its own with the main queue's parameters: messages
+// do not run the rules on the connection's time.
+// as rsyslog it would share the main queue; a queue of its own keeps inputs from
+// holding each other up.
+func (b *builder) target(o *conf.Object) *ruleset {
+	main := b.order[0]
+	p := o.Param("ruleset")
+	if p == nil && b.module(o) != nil {
+		p = b.module(o).Param("ruleset")
+	}
+	if p == nil || p.Values[0] == "" {
+		return main
+	}
+	r, ok := b.rulesets[p.Values[0]]
+	if !ok {
+		b.errorf(p.ValuePos, conf.DidYouMean(p.Values[0], b.rulesetNames()), "there is no ruleset %q", p.Values[0])
+		return main
+	}
+	if !r.queued {
+		q := main.options
+		q.Name = r.Name + " queue"
+		if q.Params.Filename != "" {
+			q.Params.Filename += "-" + r.Name
+		}
+		r.setQueue(q)
+	}
+	return r
+}
+
+func (b *builder) rulesetNames() (names []string) {
+	for _, r := range b.order {
+		names = append(names, r.Name)
+	}
+	return names
+}

@@ -1,0 +1,292 @@
+// Package engine makes a running relay of a configuration: it builds templates,
+// rulesets, actions and inputs, wires them, starts and stops them in order, and
+// speaks for the daemon (own messages, accounts, imdiag).
+//
+// New builds and binds nothing, so that a configuration can be checked at any
+// time. Start binds sockets and opens queues; Run carries messages until its
+// context ends, and then stops from the front to the back: inputs, main and
+// ruleset queues, actions. What a stage still holds has left it before the next
+// one stops.
+package engine
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/hashicorp/go-multierror"
+
+	"sysrelay/filter"
+	"sysrelay/input"
+	"sysrelay/message"
+	"sysrelay/output"
+	"sysrelay/queue"
+)
+
+// DefaultRuleset is the name of the ruleset that the configuration's top level is.
+const DefaultRuleset = "RSYSLOG_DefaultRuleset"
+
+// Options say how the daemon was called.
+type Options struct {
+	Program    string // name in own messages: sysrelay or rsyslogd
+	Version    string
+	Compat     bool // behave as rsyslogd where the two differ
+	Foreground bool
+	Stderr     io.Writer // may be nil
+}
+
+// Engine is one configuration, built. Its methods may be called from any
+// goroutine; Start and Run once, in this order.
+type Engine struct {
+	opts    Options
+	env     *message.Env
+	globals *Globals
+	log     *ownLog
+	diag    *diag // nil unless the configuration loads imdiag
+
+	rulesets map[string]*ruleset
+	order    []*ruleset // main queue first
+	actions  []*output.Action
+	inputs   []boundInput
+	resolver *input.Resolver
+
+	signal atomic.Int32 // that ended the daemon
+	hups   atomic.Int32 // pending
+	hupMu  sync.Mutex
+}
+
+// ruleset is a ruleset with the queue in front of it, if it has one.
+type ruleset struct {
+	*filter.Ruleset
+	options queue.Options
+	queued  bool
+	queue   *queue.Queue // open from Start on
+}
+
+// entry is where messages enter: the queue, or the rules themselves.
+func (r *ruleset) entry(ctx context.Context, v message.View) error {
+	if r.queue != nil {
+		return r.queue.Put(ctx, v)
+	}
+	return r.Handle(ctx, v)
+}
+
+type boundInput struct {
+	input.Input
+	to *ruleset
+}
+
+// HasActions tells whether any message could ever go anywhere.
+func (e *Engine) HasActions() bool { return len(e.actions) > 0 }
+
+// AbortsOnUnclean tells whether the daemon may not start with errors in its
+// configuration. as rsyslog: off by default; under our own name on by default.
+func (e *Engine) AbortsOnUnclean() bool {
+	if e.globals.AbortOnUnclean.Given {
+		return e.globals.AbortOnUnclean.Value
+	}
+	return !e.opts.Compat
+}
+
+// StopsOnInterrupt is global(shutdown.enable.ctlc).
+func (e *Engine) StopsOnInterrupt() bool { return e.globals.ShutdownCtlC }
+
+// Start opens queues and binds sockets. Messages that senders put on their way
+// now are received once Run runs. An input that cannot listen is reported and
+// left out: the others are needed all the more.
+func (e *Engine) Start() error {
+	if err := e.globals.setProcess(); err != nil {
+		return err
+	}
+	for _, r := range e.order {
+		if err := r.open(); err != nil {
+			return err
+		}
+	}
+	for _, a := range e.actions {
+		if err := a.Open(); err != nil {
+			return err
+		}
+	}
+	var working []boundInput
+	for _, in := range e.inputs {
+		if err := in.Listen(); err != nil {
+			e.log.Log(3, fmt.Sprintf("%v; the input is left out until the next start", err))
+			continue
+		}
+		working = append(working, in)
+	}
+	e.inputs = working
+	return e.globals.dropPrivileges()
+}
+
+func (r *ruleset) open() (err error) {
+	if r.queued {
+		r.queue, err = queue.Open(r.options)
+	}
+	return err
+}
+
+// Run carries messages until ctx ends and everything has been drained as far as
+// the configured times allow.
+func (e *Engine) Run(ctx context.Context) error {
+	var (
+		actions = startStage(len(e.actions), func(i int, ctx context.Context) error { return e.actions[i].Run(ctx) })
+		queues  = e.startQueues()
+		own     = startStage(1, func(_ int, ctx context.Context) error { return e.log.Run(ctx, e.order[0].entry) })
+		inputs  = startStage(len(e.inputs), func(i int, ctx context.Context) error {
+			return e.inputs[i].Run(ctx, e.inputs[i].to.entry)
+		})
+	)
+	e.log.Log(6, e.origin("start"))
+	e.log.up()
+	err := e.announce()
+	if err == nil {
+		<-ctx.Done()
+	}
+	e.log.Log(6, e.origin(fmt.Sprintf("exiting on signal %d.", e.signal.Load())))
+	errs := multierror.Append(nil, err)
+	errs = multierror.Append(errs, inputs.stop(time.Duration(e.globals.InputsTimeout)*time.Millisecond), own.stop(0))
+	for _, q := range queues {
+		errs = multierror.Append(errs, q.stop(0))
+	}
+	errs = multierror.Append(errs, actions.stop(0))
+	for _, a := range e.actions {
+		errs = multierror.Append(errs, a.Close())
+	}
+	for _, r := range e.order {
+		if r.queue != nil {
+			errs = multierror.Append(errs, r.queue.Close())
+		}
+	}
+	return errs.ErrorOrNil()
+}
+
+// startQueues starts the queues in the order in which they are to stop: the main
+// queue feeds the others.
+func (e *Engine) startQueues() []*stage {
+	var stages []*stage
+	for _, r := range e.order {
+		if r.queue != nil {
+			stages = append(stages, startStage(1, func(_ int, ctx context.Context) error { return r.queue.Run(ctx) }))
+		}
+	}
+	return stages
+}
+
+// announce says that the daemon is up, to whoever waits for it.
+func (e *Engine) announce() error {
+	notifySystemd("READY=1")
+	if e.diag != nil {
+		return e.diag.ready()
+	}
+	return nil
+}
+
+func (e *Engine) origin(event string) string {
+	return fmt.Sprintf(`[origin software="%s" swVersion="%s" x-pid="%d" x-info="https://www.rsyslog.com"] %s`,
+		e.opts.Program, e.opts.Version, pid(), event)
+}
+
+// Stop notes the signal that ends the daemon. The first call comes with the
+// cancelling of Run's context; a further one hurries the drain.
+func (e *Engine) Stop(signal int) {
+	if e.signal.Swap(int32(signal)) == 0 {
+		return
+	}
+	for _, r := range e.order {
+		if r.queue != nil {
+			r.queue.Hurry()
+		}
+	}
+	for _, a := range e.actions {
+		if q := a.Queue(); q != nil {
+			q.Hurry()
+		}
+	}
+}
+
+// Hup reopens files and re-reads what is not configuration: as rsyslog, the
+// configuration itself stays as it is.
+func (e *Engine) Hup() {
+	e.hups.Add(1)
+	e.hupMu.Lock()
+	defer e.hupMu.Unlock()
+	defer e.hups.Add(-1)
+	e.env.SetHostname(e.globals.hostname())
+	for _, a := range e.actions {
+		a.Hup()
+	}
+	e.log.Log(6, e.origin("rsyslogd was HUPed"))
+}
+
+func (e *Engine) hupPending() bool { return e.hups.Load() > 0 }
+
+// Held is the number of messages in all queues, those being worked on and own
+// messages under way included.
+func (e *Engine) Held() int {
+	n := e.log.pending()
+	for _, r := range e.order {
+		if r.queue != nil {
+			n += r.queue.Stats().Size
+		}
+	}
+	for _, a := range e.actions {
+		if q := a.Queue(); q != nil {
+			n += q.Stats().Size
+		}
+	}
+	return n
+}
+
+// Terminated does what is to be done last of all after a clean stop.
+func (e *Engine) Terminated() error {
+	if e.diag == nil {
+		return nil
+	}
+	return e.diag.terminated(int(e.signal.Load()), e.Held())
+}
+
+// stage is a set of goroutines that are stopped together.
+type stage struct {
+	cancel context.CancelFunc
+	done   chan struct{}
+	errs   *multierror.Error
+}
+
+func startStage(n int, run func(i int, ctx context.Context) error) *stage {
+	ctx, cancel := context.WithCancel(context.Background())
+	s := &stage{cancel: cancel, done: make(chan struct{})}
+	var wg sync.WaitGroup
+	var mu sync.Mutex
+	for i := range n {
+		wg.Go(func() {
+			if err := run(i, ctx); err != nil {
+				mu.Lock()
+				s.errs = multierror.Append(s.errs, err)
+				mu.Unlock()
+			}
+		})
+	}
+	go func() { wg.Wait(); close(s.done) }()
+	return s
+}
+
+// stop cancels the stage and waits until it has ended, or for the given time if
+// that is not 0.
+func (s *stage) stop(within time.Duration) error {
+	s.cancel()
+	var late <-chan time.Time
+	if within > 0 {
+		late = time.After(within)
+	}
+	select {
+	case <-s.done:
+		return s.errs.ErrorOrNil()
+	case <-late:
+		return nil
+	}
+}

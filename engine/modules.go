@@ -1,0 +1,162 @@
+package engine
+
+import (
+	"slices"
+
+	"sysrelay/conf"
+	"sysrelay/input"
+	"sysrelay/output"
+	"sysrelay/queue"
+)
+
+// This file is the table from rsyslog's module names to constructors. A module
+// that is not here does not exist.
+
+// inputKind is one input module.
+type inputKind struct {
+	name string
+	docs func() (module, object any) // empty parameter structs, for the manual
+	make func(b *builder, module, o *conf.Object) (input.Input, error)
+}
+
+// outputKind is one output module.
+type outputKind struct {
+	name string
+	docs func() (module, object any)
+	make func(b *builder, o *conf.Object) (*output.Action, error)
+}
+
+func inputKinds() []inputKind {
+	return []inputKind{
+		inputOf("imudp", input.NewIMUDP),
+		inputOf("imtcp", input.NewIMTCP),
+		inputOf("imptcp", input.NewIMPTCP),
+	}
+}
+
+func outputKinds() []outputKind {
+	return []outputKind{
+		outputOf("omfile", output.NewOMFile),
+		outputOf("omfwd", output.NewOMFwd),
+	}
+}
+
+// inputHead are the parameters of any input that are the engine's business.
+type inputHead struct {
+	Type    string `conf:"type,required" doc:"Input module."`
+	Ruleset string `conf:"ruleset" doc:"Ruleset that gets the messages; default is the configuration's top level."`
+}
+
+// moduleHead is what every module() has.
+type moduleHead struct {
+	Load    string `conf:"load,required" doc:"Name of the module."`
+	Ruleset string `conf:"ruleset" doc:"Ruleset for inputs that name none."`
+}
+
+func inputOf[M, P any](name string, make func(M, P, input.Deps) (input.Input, error)) inputKind {
+	return inputKind{
+		name: name,
+		docs: func() (any, any) { return new(M), new(P) },
+		make: func(b *builder, module, o *conf.Object) (input.Input, error) {
+			var m M
+			var p P
+			if err := b.decodeModule(module, &m); err != nil {
+				return nil, err
+			}
+			if err := b.cfg.Decode(o, &inputHead{}, &p); err != nil {
+				return nil, err
+			}
+			in, err := make(m, p, input.Deps{Env: b.env, Log: b.log.Log, Resolve: b.resolver.Name})
+			if err != nil {
+				return nil, b.cfg.Errorf(o.Pos, "", "%v", err)
+			}
+			return in, nil
+		},
+	}
+}
+
+func outputOf[M, P any](name string, make func(M, P, output.Deps) (output.Output, error)) outputKind {
+	return outputKind{
+		name: name,
+		docs: func() (any, any) { return new(M), new(P) },
+		make: func(b *builder, o *conf.Object) (*output.Action, error) {
+			var (
+				m M
+				p P
+				a output.ActionParams
+				q queue.Params
+			)
+			if err := b.decodeModule(b.modules[name], &m); err != nil {
+				return nil, err
+			}
+			if err := b.cfg.Decode(o, &actionHead{}, &a, &q, &p); err != nil {
+				return nil, err
+			}
+			out, err := make(m, p, b.outputDeps())
+			if err != nil {
+				return nil, b.cfg.Errorf(o.Pos, "", "%v", err)
+			}
+			return b.newAction(o, "builtin:"+name, out, a, q)
+		},
+	}
+}
+
+// decodeModule decodes a module() object, or the defaults if there is none.
+func (b *builder) decodeModule(module *conf.Object, into any) error {
+	if module == nil {
+		module = &conf.Object{Kind: "module"}
+		return b.cfg.Decode(module, into)
+	}
+	return b.cfg.Decode(module, &moduleHead{}, into)
+}
+
+func (b *builder) input(o *conf.Object) (input.Input, error) {
+	p := o.Param("type")
+	if p == nil {
+		return nil, b.cfg.Errorf(o.Pos, `write input(type="imudp" …)`, "input() needs the parameter type")
+	}
+	name := conf.ModuleName(p.Values[0])
+	i := slices.IndexFunc(inputKinds(), func(k inputKind) bool { return k.name == name })
+	if i < 0 {
+		return nil, b.cfg.Errorf(p.ValuePos, conf.DidYouMean(name, moduleNames()), "there is no input module %q", p.Values[0])
+	}
+	if b.modules[name] == nil {
+		return nil, b.cfg.Errorf(p.ValuePos, `write module(load="`+name+`") before it`, "module %q is not loaded", name)
+	}
+	return inputKinds()[i].make(b, b.modules[name], o)
+}
+
+// module is the module() object of an input.
+func (b *builder) module(o *conf.Object) *conf.Object {
+	if p := o.Param("type"); p != nil {
+		return b.modules[conf.ModuleName(p.Values[0])]
+	}
+	return nil
+}
+
+func findOutput(name string) (outputKind, bool) {
+	kinds := outputKinds()
+	i := slices.IndexFunc(kinds, func(k outputKind) bool { return k.name == name })
+	if i < 0 {
+		return outputKind{}, false
+	}
+	return kinds[i], true
+}
+
+func outputNames() (names []string) {
+	for _, k := range outputKinds() {
+		names = append(names, k.name)
+	}
+	return names
+}
+
+func moduleNames() []string {
+	names := append(outputNames(), "imdiag")
+	for _, k := range inputKinds() {
+		names = append(names, k.name)
+	}
+	slices.Sort(names)
+	return names
+}
+
+func knownModule(name string) bool { return slices.Contains(moduleNames(), name) }

@@ -1,0 +1,234 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"strings"
+	"sync"
+	"time"
+
+	"sysrelay/message"
+)
+
+// ownLog takes the daemon's own messages: one line each, about what happened,
+// to whom, and what happens next. It is an input like any other: what is logged
+// is kept until Run carries it to the default ruleset, so that a rule or an
+// action can log without waiting for itself.
+type ownLog struct {
+	opts   Options
+	env    *message.Env
+	ledger message.Ledger
+	origin message.Origin
+
+	mu      sync.Mutex
+	globals *Globals
+	waiting []ownMessage
+	ready   chan struct{} // has a token when waiting is not empty
+	started bool          // the daemon is up: standard error has had its share
+	stderrs int
+	window  time.Time // start of the rate limit's interval
+	count   int
+	lost    int
+}
+
+type ownMessage struct {
+	severity int
+	text     string
+	at       time.Time
+}
+
+// Own messages kept at most while the rules cannot take them.
+const ownWaiting = 1000
+
+func newOwnLog(o Options, env *message.Env) *ownLog {
+	return &ownLog{opts: o, env: env, ready: make(chan struct{}, 1),
+		origin:  message.NewOrigin(o.Program, env.Hostname(), "127.0.0.1", ""),
+		globals: &Globals{InternalSeverity: 7, InternalBurst: ownWaiting, MaxErrorsToStderr: -1}}
+}
+
+// configure makes the log follow the configuration.
+func (l *ownLog) configure(g *Globals) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.globals = g
+}
+
+// Log takes one line. It never blocks.
+func (l *ownLog) Log(severity int, text string) {
+	now := l.env.Now()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if severity > l.globals.InternalSeverity {
+		return
+	}
+	if l.toStderr(severity) {
+		fmt.Fprintf(l.opts.Stderr, "%s: %s\n", l.opts.Program, text)
+	}
+	if !l.allowed(now) {
+		return
+	}
+	l.keep(ownMessage{severity, strings.ReplaceAll(text, "\n", " "), now})
+}
+
+func (l *ownLog) keep(m ownMessage) {
+	l.ledger.Receive(1)
+	if len(l.waiting) >= ownWaiting {
+		l.ledger.Discard(message.QueueFull, 1)
+		return
+	}
+	l.waiting = append(l.waiting, m)
+	select {
+	case l.ready <- struct{}{}:
+	default:
+	}
+}
+
+// toStderr: as rsyslog, errors go to standard error until the daemon is up.
+// Under our own name and in the foreground warnings go there always: somebody is
+// looking.
+func (l *ownLog) toStderr(severity int) bool {
+	if l.opts.Stderr == nil {
+		return false
+	}
+	if l.globals.AllToStderr {
+		return true
+	}
+	watched := l.opts.Foreground && !l.opts.Compat
+	if severity > 4 || l.started && !watched {
+		return false
+	}
+	if l.globals.MaxErrorsToStderr >= 0 && l.stderrs >= l.globals.MaxErrorsToStderr {
+		return false
+	}
+	l.stderrs++
+	return true
+}
+
+func (l *ownLog) allowed(now time.Time) bool {
+	if l.globals.InternalInterval <= 0 {
+		return true
+	}
+	if now.Sub(l.window) >= time.Duration(l.globals.InternalInterval)*time.Second {
+		if l.lost > 0 {
+			l.keep(ownMessage{5, fmt.Sprintf("%d messages lost due to rate-limiting (%d allowed within %d seconds)",
+				l.lost, l.globals.InternalBurst, l.globals.InternalInterval), now})
+		}
+		l.window, l.count, l.lost = now, 0, 0
+	}
+	l.count++
+	if l.count > l.globals.InternalBurst {
+		l.lost++
+		l.ledger.Receive(1)
+		l.ledger.Discard(message.RateLimited, 1)
+		return false
+	}
+	return true
+}
+
+// up ends the time in which errors go to standard error.
+func (l *ownLog) up() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.started = true
+}
+
+func (l *ownLog) pending() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return len(l.waiting)
+}
+
+// Name, Addrs, Listen and Ledger make the log an input.
+func (l *ownLog) Name() string            { return l.opts.Program }
+func (l *ownLog) Addrs() []string         { return nil }
+func (l *ownLog) Listen() error           { return nil }
+func (l *ownLog) Ledger() *message.Ledger { return &l.ledger }
+
+// Run carries messages until ctx is cancelled, and then what is still waiting.
+func (l *ownLog) Run(ctx context.Context, to message.Handler) error {
+	for {
+		select {
+		case <-l.ready:
+			l.carry(ctx, to)
+		case <-ctx.Done():
+			l.carry(context.WithoutCancel(ctx), to)
+			return nil
+		}
+	}
+}
+
+func (l *ownLog) carry(ctx context.Context, to message.Handler) {
+	l.mu.Lock()
+	ms, process := l.waiting, l.globals.ProcessInternal
+	l.mu.Unlock()
+	if process {
+		l.toRules(ctx, ms, to)
+	} else {
+		l.toSystemLog(ms)
+	}
+	// Only now, so that pending counts what is on its way.
+	l.mu.Lock()
+	l.waiting = append(l.waiting[:0:0], l.waiting[len(ms):]...)
+	again := len(l.waiting) > 0
+	l.mu.Unlock()
+	if again {
+		select {
+		case l.ready <- struct{}{}:
+		default:
+		}
+	}
+}
+
+func (l *ownLog) toRules(ctx context.Context, ms []ownMessage, to message.Handler) {
+	var b message.Batch
+	for _, m := range ms {
+		b.AddMessage(l.message(m))
+	}
+	v := b.All()
+	if err := to(ctx, v); err != nil {
+		lost := message.Rest(v, err).Len()
+		l.ledger.Discard(message.Unacceptable, lost)
+		l.ledger.Deliver(len(ms) - lost)
+		return
+	}
+	l.ledger.Deliver(len(ms))
+}
+
+// message is m as rsyslogd words it: facility syslog, our name as tag, local host.
+func (l *ownLog) message(m ownMessage) *message.Message {
+	host, tag := l.env.Hostname(), l.opts.Program+":"
+	text := host + tag + " " + m.text
+	at := func(from, n int) message.Span {
+		return message.Span{Start: uint32(from), End: uint32(from + n)}
+	}
+	msg := at(len(host)+len(tag), len(m.text)+1)
+	body := at(len(host)+len(tag)+1, len(m.text))
+	return &message.Message{
+		Text: []byte(text), Origin: l.origin, Received: m.at.UnixNano(), Time: message.TimestampOf(m.at),
+		Flags: message.Parsed | message.Internal, PRI: uint16(5<<3 | m.severity),
+		Raw: body, AfterPRI: body, Hostname: at(0, len(host)), Tag: at(len(host), len(tag)),
+		ProgramName: at(len(host), len(tag)-1), AppName: at(len(host), len(tag)-1), Msg: msg,
+	}
+}
+
+// toSystemLog hands messages to whoever reads /dev/log. as rsyslog with
+// processInternalMessages off.
+func (l *ownLog) toSystemLog(ms []ownMessage) {
+	c, err := net.Dial("unixgram", "/dev/log")
+	if err != nil {
+		l.ledger.Discard(message.Stopped, len(ms))
+		return
+	}
+	defer c.Close()
+	for _, m := range ms {
+		line := fmt.Sprintf("<%d>%s %s: %s", 5<<3|m.severity, m.at.Format(time.Stamp), l.opts.Program, m.text)
+		c.SetWriteDeadline(time.Now().Add(time.Second))
+		if _, err := io.WriteString(c, line); err != nil {
+			l.ledger.Discard(message.Stopped, 1)
+			continue
+		}
+		l.ledger.Deliver(1)
+	}
+}

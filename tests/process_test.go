@@ -1,0 +1,181 @@
+package tests
+
+import (
+	"bytes"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+// patience is how long a condition may take before a test fails. It is long,
+// because it is only ever waited out by a failure.
+const patience = 60 * time.Second
+
+type benchKey struct{}
+
+// bench is what one scenario has running.
+type bench struct {
+	dir        string
+	processes  map[string]*process
+	collectors []net.Listener
+}
+
+func benchOf(ts *testscript.TestScript) *bench { return ts.Value(benchKey{}).(*bench) }
+
+// process is a daemon under test or a peer.
+type process struct {
+	cmd    *exec.Cmd
+	stderr lockedBuffer
+	done   chan struct{}
+	err    error
+}
+
+type lockedBuffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (l *lockedBuffer) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.Write(p)
+}
+
+func (l *lockedBuffer) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.String()
+}
+
+func (b *bench) start(name, binary string, args ...string) (*process, error) {
+	p := &process{cmd: exec.Command(binary, args...), done: make(chan struct{})}
+	p.cmd.Dir = b.dir
+	p.cmd.Stderr = &p.stderr
+	p.cmd.Stdout = &p.stderr
+	p.cmd.Env = append(os.Environ(), "RSYSLOG_DFLT_LOG_INTERNAL=1")
+	if err := p.cmd.Start(); err != nil {
+		return nil, err
+	}
+	go func() { p.err = p.cmd.Wait(); close(p.done) }()
+	b.processes[name] = p
+	return p, nil
+}
+
+func (b *bench) killAll() {
+	for name, p := range b.processes {
+		p.cmd.Process.Kill()
+		<-p.done
+		if strings.Contains(p.stderr.String(), "DATA RACE") || strings.Contains(p.stderr.String(), "panic:") {
+			os.WriteFile(filepath.Join(b.dir, name+".stderr"), []byte(p.stderr.String()), 0o644)
+		}
+	}
+	for _, ln := range b.collectors {
+		ln.Close()
+	}
+}
+
+// wait waits for a condition; it looks every few milliseconds.
+func wait(ts *testscript.TestScript, what string, met func() bool) {
+	deadline := time.Now().Add(patience)
+	for !met() {
+		if time.Now().After(deadline) {
+			ts.Fatalf("waited %v in vain for %s\n%s", patience, what, benchOf(ts).output())
+		}
+		time.Sleep(5 * time.Millisecond) // between two looks, not for time to pass
+	}
+}
+
+func (b *bench) output() string {
+	var out strings.Builder
+	for name, p := range b.processes {
+		fmt.Fprintf(&out, "--- %s\n%s", name, p.stderr.String())
+	}
+	return out.String()
+}
+
+// relay NAME CONF [FLAG…] starts sysrelay in the foreground; a NAME beginning with
+// rsyslogd makes it behave as rsyslogd.
+func relay(ts *testscript.TestScript, neg bool, args []string) {
+	if len(args) < 2 {
+		ts.Fatalf("usage: relay NAME CONF [FLAG…]")
+	}
+	flags := append([]string{"-n", "-C", "-i", "NONE", "-f", ts.MkAbs(args[1])}, args[2:]...)
+	_, err := benchOf(ts).start(args[0], sysrelay, flags...)
+	ts.Check(err)
+}
+
+// rsyslogd NAME CONF starts the real rsyslogd.
+func rsyslogd(ts *testscript.TestScript, neg bool, args []string) {
+	binary := needs(ts, "rsyslogd")
+	_, err := benchOf(ts).start(args[0], binary, "-n", "-C", "-i", ts.MkAbs(args[0]+".pid"), "-f", ts.MkAbs(args[1]))
+	ts.Check(err)
+}
+
+// stop NAME ends a process with SIGTERM; it must exit 0, or not with "! stop".
+// The standard error of the process is then in NAME.stderr.
+func stop(ts *testscript.TestScript, neg bool, args []string) {
+	p := find(ts, args[0])
+	p.cmd.Process.Signal(syscall.SIGTERM)
+	ended(ts, args[0], p)
+	if p.err != nil != neg {
+		ts.Fatalf("%s ended with: %v\n%s", args[0], p.err, p.stderr.String())
+	}
+}
+
+func ended(ts *testscript.TestScript, name string, p *process) {
+	select {
+	case <-p.done:
+	case <-time.After(patience):
+		p.cmd.Process.Signal(syscall.SIGQUIT)
+		<-p.done
+		ts.Fatalf("%s did not end\n%s", name, p.stderr.String())
+	}
+	ts.Check(os.WriteFile(ts.MkAbs(name+".stderr"), []byte(p.stderr.String()), 0o644))
+	if strings.Contains(p.stderr.String(), "DATA RACE") {
+		ts.Fatalf("%s: data race\n%s", name, p.stderr.String())
+	}
+	delete(benchOf(ts).processes, name)
+}
+
+// signal NAME SIGNAL sends HUP, TERM, KILL, STOP or CONT; after KILL the process is gone.
+func signal(ts *testscript.TestScript, neg bool, args []string) {
+	p := find(ts, args[0])
+	signals := map[string]syscall.Signal{"HUP": syscall.SIGHUP, "TERM": syscall.SIGTERM, "KILL": syscall.SIGKILL,
+		"STOP": syscall.SIGSTOP, "CONT": syscall.SIGCONT, "INT": syscall.SIGINT}
+	s, ok := signals[args[1]]
+	if !ok {
+		ts.Fatalf("no signal %s", args[1])
+	}
+	ts.Check(p.cmd.Process.Signal(s))
+	if s == syscall.SIGKILL {
+		ended(ts, args[0], p)
+	}
+}
+
+func find(ts *testscript.TestScript, name string) *process {
+	p := benchOf(ts).processes[name]
+	if p == nil {
+		ts.Fatalf("nothing called %s runs", name)
+	}
+	return p
+}
+
+// port VAR FILE waits for a port file and sets VAR to the port.
+func port(ts *testscript.TestScript, neg bool, args []string) {
+	file := ts.MkAbs(args[1])
+	wait(ts, "port file "+args[1], func() bool {
+		text, err := os.ReadFile(file)
+		return err == nil && len(bytes.TrimSpace(text)) > 0
+	})
+	text, err := os.ReadFile(file)
+	ts.Check(err)
+	ts.Setenv(args[0], string(bytes.TrimSpace(text)))
+}

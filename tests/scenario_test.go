@@ -1,0 +1,99 @@
+package tests
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+// Every file in scenarios/ is one behaviour, told as a script against the real
+// daemon: its name and its first line are the specification. DESIGN.md lists the
+// commands.
+//
+// Scripts write configurations with $WORK in them; ports are 0 and reported
+// through listenPortFileName.
+
+// sysrelay is the binary under test, built once.
+var sysrelay string
+
+func TestMain(m *testing.M) { os.Exit(testMain(m)) }
+
+func testMain(m *testing.M) int {
+	dir, err := os.MkdirTemp("", "sysrelay-tests-")
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	defer os.RemoveAll(dir)
+	sysrelay = filepath.Join(dir, "sysrelay")
+	args := []string{"build", "-o", sysrelay}
+	if raceEnabled {
+		args = append(args, "-race", "-tags", "invariants")
+	}
+	build := exec.Command("go", append(args, "sysrelay/cmd/sysrelay")...)
+	build.Stderr = os.Stderr
+	if err := build.Run(); err != nil {
+		fmt.Fprintln(os.Stderr, "build sysrelay:", err)
+		return 1
+	}
+	return m.Run()
+}
+
+func TestScenarios(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir:   "scenarios",
+		Setup: setup,
+		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
+			"relay":    relay,
+			"rsyslogd": rsyslogd,
+			"stop":     stop,
+			"signal":   signal,
+			"port":     port,
+			"send":     send,
+			"numbers":  numbers,
+			"inorder":  inOrder,
+			"lines":    lines,
+			"has":      has,
+			"diag":     diag,
+			"collect":  collect,
+			"settled":  settled,
+			"subst":    subst,
+			"same":     same,
+		},
+		RequireExplicitExec: true,
+	})
+}
+
+func setup(e *testscript.Env) error {
+	b := &bench{processes: map[string]*process{}, dir: e.WorkDir}
+	e.Values[benchKey{}] = b
+	e.Defer(b.killAll)
+	e.Setenv("SYSRELAY", sysrelay)
+	e.Setenv("PATH", os.Getenv("PATH"))
+	// Scripts write configurations as files of the archive, with $WORK for their
+	// directory.
+	return filepath.WalkDir(e.WorkDir, func(path string, d os.DirEntry, err error) error {
+		if err != nil || d.IsDir() || !strings.HasSuffix(path, ".conf") {
+			return err
+		}
+		text, err := os.ReadFile(path)
+		if err != nil {
+			return err
+		}
+		return os.WriteFile(path, []byte(strings.ReplaceAll(string(text), "$WORK", e.WorkDir)), 0o644)
+	})
+}
+
+// needs fails the test when a peer is missing: a test that is skipped says nothing.
+func needs(ts *testscript.TestScript, program string) string {
+	path, err := exec.LookPath(program)
+	if err != nil {
+		ts.Fatalf("%s is missing; `bash tests/run` installs what the tests need", program)
+	}
+	return path
+}

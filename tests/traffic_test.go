@@ -1,0 +1,243 @@
+package tests
+
+import (
+	"bufio"
+	"bytes"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"strconv"
+	"strings"
+	"sync"
+
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+// send tcp|udp PORT FILE sends the file's bytes; over UDP each line is a datagram.
+func send(ts *testscript.TestScript, neg bool, args []string) {
+	if len(args) != 3 {
+		ts.Fatalf("usage: send tcp|udp PORT FILE")
+	}
+	text := []byte(ts.ReadFile(args[2]))
+	c, err := net.Dial(args[0], "127.0.0.1:"+args[1])
+	ts.Check(err)
+	defer c.Close()
+	if args[0] == "tcp" {
+		_, err = c.Write(text)
+		ts.Check(err)
+		return
+	}
+	for line := range bytes.Lines(text) {
+		_, err := c.Write(bytes.TrimSuffix(line, []byte{'\n'}))
+		ts.Check(err)
+	}
+}
+
+// numbers tcp|octets|udp PORT CONNS COUNT [FROM] sends COUNT numbered messages over
+// each of CONNS connections.
+func numbers(ts *testscript.TestScript, neg bool, args []string) {
+	if len(args) < 4 {
+		ts.Fatalf("usage: numbers tcp|octets|udp PORT CONNS COUNT [FROM]")
+	}
+	conns, count, from := number(ts, args[2]), number(ts, args[3]), 0
+	if len(args) > 4 {
+		from = number(ts, args[4])
+	}
+	var wg sync.WaitGroup
+	errs := make(chan error, conns)
+	for c := range conns {
+		wg.Go(func() { errs <- sendNumbers(args[0], args[1], c, from, from+count) })
+	}
+	wg.Wait()
+	close(errs)
+	for err := range errs {
+		ts.Check(err)
+	}
+}
+
+func number(ts *testscript.TestScript, s string) int {
+	n, err := strconv.Atoi(s)
+	ts.Check(err)
+	return n
+}
+
+func sendNumbers(kind, port string, conn, from, to int) error {
+	network := "tcp"
+	if kind == "udp" {
+		network = "udp"
+	}
+	c, err := net.Dial(network, "127.0.0.1:"+port)
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	var w io.Writer = c
+	if kind != "udp" {
+		b := bufio.NewWriterSize(c, 64<<10)
+		defer b.Flush()
+		w = b
+	}
+	for n := from; n < to; n++ {
+		m := fmt.Sprintf("<%d>Nov 21 10:20:30 host%d app[%d]: c=%d n=%d and some more text", n%192, conn, conn, conn, n)
+		switch kind {
+		case "octets":
+			m = fmt.Sprintf("%d %s", len(m), m)
+		case "tcp":
+			m += "\n"
+		}
+		if _, err := io.WriteString(w, m); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// inorder FILE CONNS COUNT checks that every numbered message is there once, in
+// order per connection. With "twice" as last word messages may be repeated.
+func inOrder(ts *testscript.TestScript, neg bool, args []string) {
+	conns, count := number(ts, args[1]), number(ts, args[2])
+	twice := len(args) > 3 && args[3] == "twice"
+	next := make([]int, conns)
+	for line := range strings.Lines(ts.ReadFile(args[0])) {
+		c, n, ok := numbered(line)
+		if !ok {
+			continue
+		}
+		switch {
+		case n == next[c]:
+			next[c]++
+		case n < next[c] && twice:
+		default:
+			ts.Fatalf("connection %d: number %d where %d was due", c, n, next[c])
+		}
+	}
+	for c, n := range next {
+		if n != count {
+			ts.Fatalf("connection %d: %d messages of %d arrived", c, n, count)
+		}
+	}
+}
+
+func numbered(line string) (conn, n int, ok bool) {
+	_, rest, ok := strings.Cut(line, " c=")
+	if !ok {
+		return 0, 0, false
+	}
+	_, err := fmt.Sscanf(rest, "%d n=%d", &conn, &n)
+	return conn, n, err == nil
+}
+
+// lines FILE COUNT waits until the file has that many lines.
+func lines(ts *testscript.TestScript, neg bool, args []string) {
+	file, want := ts.MkAbs(args[0]), number(ts, args[1])
+	have := 0
+	wait(ts, fmt.Sprintf("%d lines in %s", want, args[0]), func() bool {
+		text, _ := os.ReadFile(file)
+		have = bytes.Count(text, []byte{'\n'})
+		return have >= want
+	})
+	if have > want {
+		ts.Fatalf("%s has %d lines, want %d", args[0], have, want)
+	}
+}
+
+// has FILE TEXT waits until the file holds the text; "! has" says it does not now.
+func has(ts *testscript.TestScript, neg bool, args []string) {
+	file := ts.MkAbs(args[0])
+	found := func() bool {
+		text, _ := os.ReadFile(file)
+		return strings.Contains(string(text), args[1])
+	}
+	if neg {
+		if found() {
+			ts.Fatalf("%s holds %q", args[0], args[1])
+		}
+		return
+	}
+	wait(ts, fmt.Sprintf("%q in %s", args[1], args[0]), found)
+}
+
+// diag PORT REQUEST… sends a request to imdiag and prints the answer.
+func diag(ts *testscript.TestScript, neg bool, args []string) {
+	c, err := net.Dial("tcp", "127.0.0.1:"+args[0])
+	ts.Check(err)
+	defer c.Close()
+	fmt.Fprintf(c, "%s\n", strings.Join(args[1:], " "))
+	answer, err := bufio.NewReader(c).ReadString('\n')
+	ts.Check(err)
+	ts.Logf("%s", answer)
+}
+
+// collect VAR FILE listens on TCP, appends what it receives to FILE and sets VAR to
+// its port. It is the plainest collector there is.
+func collect(ts *testscript.TestScript, neg bool, args []string) {
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	ts.Check(err)
+	b := benchOf(ts)
+	b.collectors = append(b.collectors, ln)
+	ts.Setenv(args[0], strconv.Itoa(ln.Addr().(*net.TCPAddr).Port))
+	f, err := os.OpenFile(ts.MkAbs(args[1]), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
+	ts.Check(err)
+	go func() {
+		for {
+			c, err := ln.Accept()
+			if err != nil {
+				f.Close()
+				return
+			}
+			go io.Copy(f, c)
+		}
+	}()
+}
+
+// settled FILE waits until the file has not grown in twenty looks.
+func settled(ts *testscript.TestScript, neg bool, args []string) {
+	file, size, looks := ts.MkAbs(args[0]), int64(-1), 0
+	wait(ts, args[0]+" to settle", func() bool {
+		if i, err := os.Stat(file); err == nil && i.Size() == size {
+			looks++
+		} else if err == nil {
+			size, looks = i.Size(), 0
+		}
+		return looks >= 20
+	})
+}
+
+// subst FILE VAR… replaces $VAR by its value, for ports that are known late.
+func subst(ts *testscript.TestScript, neg bool, args []string) {
+	text := ts.ReadFile(args[0])
+	for _, name := range args[1:] {
+		text = strings.ReplaceAll(text, "$"+name, ts.Getenv(name))
+	}
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(text), 0o644))
+}
+
+// same CONF tcp|udp INPUT COUNT runs the configuration under sysrelay and under
+// rsyslogd, with $OUT in it as the output file and out.port as port file, sends
+// both the same bytes and wants COUNT lines, equal to the byte, from both.
+func same(ts *testscript.TestScript, neg bool, args []string) {
+	if len(args) != 4 {
+		ts.Fatalf("usage: same CONF tcp|udp INPUT COUNT")
+	}
+	conf := ts.ReadFile(args[0])
+	var got [2]string
+	for i, who := range []string{"ours", "theirs"} {
+		out, portFile, file := ts.MkAbs(who+".out"), ts.MkAbs(who+".port"), who+".conf"
+		text := strings.NewReplacer("$OUT", out, "$PORTFILE", portFile).Replace(conf)
+		ts.Check(os.WriteFile(ts.MkAbs(file), []byte(text), 0o644))
+		if i == 0 {
+			relay(ts, false, []string{who, file})
+		} else {
+			rsyslogd(ts, false, []string{who, file})
+		}
+		port(ts, false, []string{"SAMEPORT", portFile})
+		send(ts, false, []string{args[1], ts.Getenv("SAMEPORT"), args[2]})
+		lines(ts, false, []string{who + ".out", args[3]})
+		stop(ts, false, []string{who})
+		got[i] = ts.ReadFile(who + ".out")
+	}
+	if got[0] != got[1] {
+		ts.Fatalf("sysrelay wrote\n%s\nrsyslogd wrote\n%s", got[0], got[1])
+	}
+}
