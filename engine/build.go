@@ -111,7 +111,7 @@ func (b *builder) compileRulesets() {
 	}
 	b.addRuleset(DefaultRuleset, b.cfg.Stmts, b.mainOptions())
 	for _, o := range b.objects("ruleset") {
-		name, opts := b.rulesetHead(o)
+		name, opts := b.readRuleset(o)
 		if name == "" {
 			continue
 		}
@@ -128,12 +128,15 @@ func (b *builder) compileRulesets() {
 	}
 }
 
-// rulesetHead reads a ruleset's own parameters; its queue is nil if it has none.
-func (b *builder) rulesetHead(o *conf.Object) (string, *queue.Options) {
-	var head struct {
-		Name   string   `conf:"name,required" doc:"Name to call it by."`
-		Parser []string `conf:"parser" doc:"Parsers to try, in this order."`
-	}
+// rulesetHead are the parameters of ruleset() besides its queue's.
+type rulesetHead struct {
+	Name   string   `conf:"name,required" doc:"Name to call it by."`
+	Parser []string `conf:"parser" doc:"Parsers to try, in this order: rsyslog.rfc5424, rsyslog.rfc3164." status:"partial"`
+}
+
+// readRuleset reads a ruleset's own parameters; its queue is nil if it has none.
+func (b *builder) readRuleset(o *conf.Object) (string, *queue.Options) {
+	var head rulesetHead
 	var q queue.Params
 	if !b.decode(o, &head, &q) {
 		return "", nil
@@ -173,7 +176,7 @@ func (b *builder) queueOptions(name string, kind queue.Kind, p queue.Params) que
 	if p.SpoolDirectory == "" {
 		p.SpoolDirectory = b.globals.WorkDirectory
 	}
-	return queue.Options{Name: name, Kind: kind, Params: p, Now: b.env.Now, Log: b.log.Log, OpenStore: openStore}
+	return queue.Options{Name: name, Kind: kind, Params: p, Now: b.env.Now, Log: b.log.Log}
 }
 
 // defaultTimeouts fills in global()'s defaults where the queue gives none.

@@ -37,7 +37,7 @@ func inputKinds() []inputKind {
 func outputKinds() []outputKind {
 	return []outputKind{
 		outputOf("omfile", output.NewOMFile),
-		outputOf("omfwd", output.NewOMFwd),
+		//OMFWD
 	}
 }
 

@@ -49,11 +49,6 @@ func (d *daemon) start() int {
 		d.report(unread)
 		return d.runFailed()
 	}
-	if d.flags.dump != "" {
-		if err := d.dump(cfg); err != nil {
-			return d.fail(err)
-		}
-	}
 	e, unclean := engine.New(cfg, d.options())
 	problems := errors.Join(unread, unclean)
 	d.report(problems)
@@ -122,13 +117,12 @@ func (d *daemon) run(e *engine.Engine) int {
 	}
 	d.tellParent()
 	done := make(chan error, 1)
-	stop := e.Stopper()
 	go func() { done <- e.Run(ctx) }()
 	for {
 		select {
 		case s := <-signals:
 			if d.stops(e, s) {
-				stop(int(s.(syscall.Signal)))
+				e.Stop(int(s.(syscall.Signal)))
 				cancel()
 			} else if s == syscall.SIGHUP {
 				e.Hup()
@@ -232,15 +226,4 @@ func (d *daemon) runFailed() int {
 	fmt.Fprintf(d.stderr, "%s: run failed with error -2103 (see rsyslog.h or try "+
 		"https://www.rsyslog.com/e/2103 to learn what that number means)\n", d.program)
 	return 1
-}
-
-func (d *daemon) dump(cfg *conf.Config) error {
-	if d.flags.dump == "-" {
-		return cfg.Dump(d.stdout)
-	}
-	f, err := os.Create(d.flags.dump)
-	if err != nil {
-		return err
-	}
-	return errors.Join(cfg.Dump(f), f.Close())
 }

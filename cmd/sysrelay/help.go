@@ -1,0 +1,100 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"strings"
+
+	"sysrelay/conf"
+	"sysrelay/engine"
+)
+
+// helpCommand prints usage, the page of a module, or with --markdown everything
+// as COMPATIBILITY.md has it.
+func helpCommand(args []string, stdout, stderr io.Writer) int {
+	m := engine.NewManual()
+	switch {
+	case len(args) == 0:
+		fmt.Fprint(stdout, usage)
+		fmt.Fprintf(stdout, "\nmodules and objects:\n  %s\n", strings.Join(m.Names(), " "))
+		return 0
+	case args[0] == "--markdown":
+		writeMarkdown(stdout, m)
+		return 0
+	}
+	page, ok := m.Find(conf.ModuleName(args[0]))
+	if !ok {
+		fmt.Fprintf(stderr, "sysrelay: there is no help for %q; %s\n", args[0], conf.DidYouMean(args[0], m.Names()))
+		return 1
+	}
+	for _, s := range page.Sections {
+		fmt.Fprintf(stdout, "%s\n", s.Where)
+		for _, p := range s.Params {
+			fmt.Fprintf(stdout, "  %-36s %s\n", p.Name, strings.Join(facts(p), ", "))
+			fmt.Fprintf(stdout, "      %s\n", p.Doc)
+		}
+	}
+	return 0
+}
+
+// facts are a parameter's type, default and status in words.
+func facts(p conf.ParamDoc) []string {
+	all := []string{p.Type}
+	if len(p.Values) > 0 {
+		all = append(all, "one of "+strings.Join(p.Values, " "))
+	}
+	if p.Required {
+		all = append(all, "required")
+	}
+	if p.Default != "" {
+		all = append(all, "default "+p.Default)
+	}
+	if len(p.Aliases) > 0 {
+		all = append(all, "also "+strings.Join(p.Aliases, " "))
+	}
+	switch p.Status {
+	case "none":
+		all = append(all, "NO EFFECT")
+	case "partial":
+		all = append(all, "in part")
+	}
+	return all
+}
+
+const compatibilityHead = `# Compatibility
+
+What sysrelay knows of rsyslog's configuration, generated from the parameter
+definitions by ` + "`go run ./cmd/sysrelay help --markdown > COMPATIBILITY.md`" + `. A parameter
+that is not listed is an error with its place and a suggestion.
+
+Status: **full** works as in rsyslog; **part** works with what the remark says;
+**none** is accepted and has no effect, which is said when the configuration is read.
+
+`
+
+func writeMarkdown(w io.Writer, m *engine.Manual) {
+	io.WriteString(w, compatibilityHead)
+	io.WriteString(w, engine.Differences)
+	for _, page := range m.Pages {
+		fmt.Fprintf(w, "\n## %s\n", page.Name)
+		for _, s := range page.Sections {
+			fmt.Fprintf(w, "\n`%s`\n\n| parameter | type | default | status | |\n|---|---|---|---|---|\n", s.Where)
+			for _, p := range s.Params {
+				fmt.Fprintf(w, "| %s | %s | %s | %s | %s |\n", strings.Join(append([]string{p.Name}, p.Aliases...), ", "),
+					cell(p.Type), cell(p.Default), statusWord(p), cell(p.Doc))
+			}
+		}
+	}
+}
+
+func cell(s string) string { return strings.ReplaceAll(strings.ReplaceAll(s, "|", `\|`), "\n", " ") }
+
+func statusWord(p conf.ParamDoc) string {
+	switch p.Status {
+	case "none":
+		return "none"
+	case "partial":
+		return "part"
+	}
+	return "full"
+}

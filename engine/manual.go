@@ -1,0 +1,75 @@
+package engine
+
+import (
+	"slices"
+
+	"sysrelay/conf"
+	"sysrelay/message"
+	"sysrelay/output"
+	"sysrelay/queue"
+)
+
+// Manual describes what the configuration language knows. It is made of the
+// parameter structs, so that it cannot disagree with the decoder.
+type Manual struct{ Pages []Page }
+
+// Page is one module or object.
+type Page struct {
+	Name     string // "imudp", "global"
+	Sections []Section
+}
+
+// Section is the parameters at one place: `module(load="imudp")`.
+type Section struct {
+	Where  string
+	Params []conf.ParamDoc
+}
+
+// NewManual collects the pages: inputs, outputs, then objects.
+func NewManual() *Manual {
+	m := &Manual{}
+	for _, k := range inputKinds() {
+		module, object := k.docs()
+		m.add(k.name, section(`module(load="`+k.name+`")`, module),
+			section(`input(type="`+k.name+`")`, &inputHead{}, object))
+	}
+	m.add("imdiag", section(`module(load="imdiag")`, &DiagParams{}))
+	for _, k := range outputKinds() {
+		module, object := k.docs()
+		m.add(k.name, section(`module(load="builtin:`+k.name+`")`, module),
+			section(`action(type="`+k.name+`")`, object))
+	}
+	m.add("action", section("action()", &actionHead{}, &output.ActionParams{}))
+	m.add("queue", section("main_queue(), ruleset(), action()", &queue.Params{}))
+	m.add("global", section("global()", &Globals{}))
+	m.add("template", section("template()", &message.TemplateParams{}),
+		section("constant()", &message.ConstantPart{}), section("property()", &message.PropertyPart{}))
+	m.add("ruleset", section("ruleset()", &rulesetHead{}))
+	return m
+}
+
+func section(where string, structs ...any) Section {
+	return Section{where, conf.Describe(structs...)}
+}
+
+func (m *Manual) add(name string, sections ...Section) {
+	with := slices.DeleteFunc(sections, func(s Section) bool { return len(s.Params) == 0 })
+	m.Pages = append(m.Pages, Page{name, with})
+}
+
+// Find returns the page of that name.
+func (m *Manual) Find(name string) (Page, bool) {
+	i := slices.IndexFunc(m.Pages, func(p Page) bool { return p.Name == name })
+	if i < 0 {
+		return Page{}, false
+	}
+	return m.Pages[i], true
+}
+
+// Names lists the pages.
+func (m *Manual) Names() (names []string) {
+	for _, p := range m.Pages {
+		names = append(names, p.Name)
+	}
+	return names
+}
