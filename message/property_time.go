@@ -11,11 +11,11 @@ func (e *Env) timeOf(id propertyID, m *Message) Timestamp {
 	return e.Timestamp(m.Received)
 }
 
-// inUTC is t on the clock of UTC.
+// inUTC is t on the clock of UTC. as rsyslog: it is printed with microseconds and
+// +00:00. Unlike rsyslog, which takes the digits of any fraction for microseconds.
 func (t *Timestamp) inUTC() Timestamp {
-	u := timestampAt(t.Time(time.UTC).Unix(), 0, 0)
-	u.Frac, u.Precision, u.OffsetZ = t.Frac, t.Precision, true
-	return u
+	u := t.Time(time.UTC)
+	return timestampAt(u.Unix(), int64(u.Nanosecond()), 0)
 }
 
 // appendNow appends one of the $now family.

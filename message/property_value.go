@@ -115,6 +115,9 @@ func (p *Property) appendComputed(dst []byte, m *Message, now int64) []byte {
 		dst = append(dst, '.')
 		return append(dst, severityNames[m.Severity()]...)
 	case propFacility:
+		if m.facility() == invalidFacility {
+			return append(dst, "invld"...)
+		}
 		return strconv.AppendInt(dst, int64(m.facility()), 10)
 	case propFacilityText:
 		return append(dst, facilityNames[m.facility()]...)
@@ -190,8 +193,11 @@ func oneIf(b bool) byte {
 	return '0'
 }
 
+// invalidFacility is the facility of InvalidPRIValue.
+const invalidFacility = InvalidPRIValue >> 3
+
 // facility is the index of the facility's name, whatever PRI says.
-func (m *Message) facility() int { return min(m.Facility(), len(facilityNames)-1) }
+func (m *Message) facility() int { return min(m.Facility(), invalidFacility) }
 
 func (m *Message) appendPRI(dst []byte) []byte {
 	if m.PRI > 191 {

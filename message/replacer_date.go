@@ -97,7 +97,7 @@ func (f dateFormat) appendDerived(dst []byte, t *Timestamp) []byte {
 		year, _ := t.date().ISOWeek()
 		return append4(dst, uint16(year))
 	case dateOffsetDirection:
-		if t.OffsetMinute < 0 || t.OffsetMinus {
+		if t.OffsetMinute < 0 || t.OffsetMinus || t.OffsetZ { // as rsyslog: also for Z
 			return append(dst, '-')
 		}
 		return append(dst, '+')
@@ -109,10 +109,11 @@ func (f dateFormat) appendDerived(dst []byte, t *Timestamp) []byte {
 	return append2(dst, uint8(offset%60))
 }
 
-// week counts weeks that begin on Sunday; the first is the one January 1st is in.
+// week counts weeks. as rsyslog: January 1st is in week 0, and a week more is
+// counted on days of the week before that of January 1st.
 func (t *Timestamp) week() int {
 	first := Timestamp{Year: t.Year, Month: 1, Day: 1}
-	n := (t.date().YearDay() + 6) / 7
+	n := (t.date().YearDay() + 5) / 7
 	if t.weekday() < first.weekday() {
 		n++
 	}

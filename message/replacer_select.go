@@ -53,7 +53,8 @@ func (f *fieldPart) of(text []byte) (part []byte, ok bool) {
 	return text, true
 }
 
-// narrow takes what the expression matches, or what stands for "no match".
+// narrow takes what the expression matches, or what stands for "no match". as
+// rsyslog: a submatch that took no part in a match is empty, whatever nomatch says.
 func (x *exprPart) narrow(v *value) {
 	if part, ok := x.find(v.text); ok {
 		v.text = part
@@ -87,7 +88,7 @@ func (x *exprPart) find(text []byte) ([]byte, bool) {
 			text = text[loc[1]:]
 			continue
 		case 2*x.submatch >= len(loc) || loc[2*x.submatch] < 0:
-			return nil, false
+			return nil, true
 		}
 		return text[loc[2*x.submatch]:loc[2*x.submatch+1]], true
 	}

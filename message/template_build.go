@@ -3,6 +3,7 @@ package message
 import (
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 )
 
@@ -101,6 +102,7 @@ func (b *templateBuilder) template() (Template, error) {
 }
 
 func (p ConstantPart) addTo(b *templateBuilder) error {
+	p.Value = unescape(p.Value)
 	switch {
 	case p.Format == "":
 		b.add(segment{constant: p.Value}, "")
@@ -113,6 +115,29 @@ func (p ConstantPart) addTo(b *templateBuilder) error {
 		b.values[len(b.values)-1] = p.Value
 	}
 	return nil
+}
+
+// unescape resolves backslash escapes. as rsyslog: constants are unescaped once
+// more after the configuration's own strings have been. Unknown escapes stay.
+func unescape(s string) string {
+	const letters, values = `abfnrt'"?\`, "\a\b\f\n\r\t'\"?\\"
+	var b []byte
+	for i := 0; i < len(s); i++ {
+		if s[i] == '\\' && i+1 < len(s) {
+			if n := strings.IndexByte(letters, s[i+1]); n >= 0 {
+				b = append(b, values[n])
+				i++
+				continue
+			}
+			if code, err := strconv.ParseUint(s[i+2:min(i+4, len(s))], 16, 8); err == nil && s[i+1] == 'x' && i+4 <= len(s) {
+				b = append(b, byte(code))
+				i += 3
+				continue
+			}
+		}
+		b = append(b, s[i])
+	}
+	return string(b)
 }
 
 // jsonConstant is a constant as a member. as rsyslog: libfastjson prints these,

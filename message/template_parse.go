@@ -1,6 +1,7 @@
 package message
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"strings"
@@ -88,7 +89,11 @@ func (p *templateParser) property() error {
 		p.at = from
 		return err
 	}
-	p.accept('%')
+	// as rsyslog: the end of the text may stand for the last percent sign, but not
+	// in $template, where a quote would be taken for a part of the property.
+	if !p.accept('%') && p.legacy {
+		return errors.New("no percent sign behind the property")
+	}
 	return nil
 }
 
@@ -106,7 +111,7 @@ func (p *templateParser) replacements(part *PropertyPart) error {
 		return nil
 	}
 	if err := p.from(part); err != nil || !p.accept(':') {
-		return err
+		return p.ordered(part, err)
 	}
 	if err := p.to(part); err != nil || !p.accept(':') {
 		return p.ordered(part, err)
@@ -257,10 +262,13 @@ func (p *PropertyPart) setOption(option string) error {
 		p.Case = "upper"
 	case "lowercase":
 		p.Case = "lower"
+	// as rsyslog: of several of these the strongest holds, wherever it stands.
 	case "escape-cc":
-		p.Control = "escape"
+		p.Control = cmp.Or(p.Control, "escape")
 	case "space-cc":
-		p.Control = "space"
+		if p.Control != "drop" {
+			p.Control = "space"
+		}
 	case "drop-cc":
 		p.Control = "drop"
 	case "drop-last-lf":
@@ -272,7 +280,7 @@ func (p *PropertyPart) setOption(option string) error {
 	case "secpath-drop":
 		p.SecurePath = "drop"
 	case "secpath-replace":
-		p.SecurePath = "replace"
+		p.SecurePath = cmp.Or(p.SecurePath, "replace")
 	case "pos-end-relative":
 		p.FromEnd = true
 	case "fixed-width":
