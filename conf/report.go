@@ -1,6 +1,11 @@
 package conf
 
-import "fmt"
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"slices"
+)
 
 // Errorf makes an error at a place of the configuration, for those who build
 // what it describes.
@@ -18,3 +23,19 @@ func (c *Config) Quote(e *Error) {
 
 // DidYouMean suggests the name closest to word, or nothing if none is close.
 func DidYouMean(word string, names []string) string { return didYouMean(word, names) }
+
+// Sort puts errors in the order of the text; those without a place come last.
+func (c *Config) Sort(errs []error) {
+	place := func(err error) (file int, at Pos) {
+		e := (*Error)(nil)
+		if !errors.As(err, &e) {
+			return len(c.Sources), Pos{}
+		}
+		return slices.IndexFunc(c.Sources, func(s *Source) bool { return s.Name == e.File }), e.Pos
+	}
+	slices.SortStableFunc(errs, func(a, b error) int {
+		fileA, atA := place(a)
+		fileB, atB := place(b)
+		return cmp.Or(cmp.Compare(fileA, fileB), cmp.Compare(atA.Line, atB.Line), cmp.Compare(atA.Col, atB.Col))
+	})
+}

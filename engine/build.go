@@ -3,6 +3,7 @@ package engine
 import (
 	"errors"
 	"fmt"
+	"os"
 	"strings"
 
 	"github.com/hashicorp/go-multierror"
@@ -81,6 +82,9 @@ func (b *builder) objects(kind string) (found []*conf.Object) {
 func (b *builder) readGlobals() {
 	b.globals = &Globals{}
 	b.decode(mergeGlobals(b.objects("global")), b.globals)
+	if os.Getenv("RSYSLOG_DFLT_LOG_INTERNAL") == "1" {
+		b.globals.ProcessInternal = true
+	}
 	b.globals.apply(b.env)
 	b.env.SetHostname(b.globals.hostname())
 	b.log.configure(b.globals)

@@ -22,10 +22,10 @@ import (
 // DiagParams are imdiag's parameters, at module() and at input().
 type DiagParams struct {
 	ListenPortFile  string `conf:"listenportfilename" doc:"File to write the port to, last of all: the daemon is up."`
-	ServerRun       string `conf:"serverrun,alias=port" doc:"Port to listen on; 0 takes any."`
+	ServerRun       string `conf:"serverrun" alias:"port" doc:"Port to listen on; 0 takes any."`
 	InjectDelay     string `conf:"injectdelaymode" doc:"Flow control class of injected messages: no, light or full."`
 	AbortTimeout    int    `conf:"aborttimeout" doc:"Seconds after which the daemon kills itself."`
-	TerminationFile string `conf:"propertterminationfile,alias=propertermintionfile|propertterminationfile|properterminationfile" doc:"File written as the last act of a clean stop."`
+	TerminationFile string `conf:"properterminationfile" doc:"File written as the last act of a clean stop."`
 	MainShutdown    int    `conf:"mainmsgqueuetimeoutshutdown" default:"-1" doc:"queue.timeoutShutdown of the main queue."`
 	MainEnqueue     int    `conf:"mainmsgqueuetimeoutenqueue" default:"-1" doc:"queue.timeoutEnqueue of the main queue."`
 	InputShutdown   int    `conf:"inputshutdowntimeout" default:"-1" doc:"inputs.timeout.shutdown."`

@@ -60,7 +60,6 @@ func (b *bench) start(name, binary string, args ...string) (*process, error) {
 	p.cmd.Dir = b.dir
 	p.cmd.Stderr = &p.stderr
 	p.cmd.Stdout = &p.stderr
-	p.cmd.Env = append(os.Environ(), "RSYSLOG_DFLT_LOG_INTERNAL=1")
 	if err := p.cmd.Start(); err != nil {
 		return nil, err
 	}
@@ -90,6 +89,17 @@ func wait(ts *testscript.TestScript, what string, met func() bool) {
 			ts.Fatalf("waited %v in vain for %s\n%s", patience, what, benchOf(ts).output())
 		}
 		time.Sleep(5 * time.Millisecond) // between two looks, not for time to pass
+	}
+}
+
+// allAlive fails the test when a daemon has ended that nobody told to end.
+func (b *bench) allAlive(ts *testscript.TestScript) {
+	for name, p := range b.processes {
+		select {
+		case <-p.done:
+			ts.Fatalf("%s has ended: %v\n%s", name, p.err, p.stderr.String())
+		default:
+		}
 	}
 }
 
@@ -172,6 +182,7 @@ func find(ts *testscript.TestScript, name string) *process {
 func port(ts *testscript.TestScript, neg bool, args []string) {
 	file := ts.MkAbs(args[1])
 	wait(ts, "port file "+args[1], func() bool {
+		benchOf(ts).allAlive(ts)
 		text, err := os.ReadFile(file)
 		return err == nil && len(bytes.TrimSpace(text)) > 0
 	})

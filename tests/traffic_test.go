@@ -166,7 +166,7 @@ func diag(ts *testscript.TestScript, neg bool, args []string) {
 	fmt.Fprintf(c, "%s\n", strings.Join(args[1:], " "))
 	answer, err := bufio.NewReader(c).ReadString('\n')
 	ts.Check(err)
-	ts.Logf("%s", answer)
+	fmt.Fprint(ts.Stdout(), answer)
 }
 
 // collect VAR FILE listens on TCP, appends what it receives to FILE and sets VAR to

@@ -51,6 +51,7 @@ func (d *daemon) problems() (errs []error, notices []*conf.Error) {
 	}
 	e, unclean := engine.New(cfg, d.options())
 	errs = append(errs, flatten(unclean)...)
+	cfg.Sort(errs)
 	if !e.HasActions() && len(errs) == 0 {
 		errs = append(errs, errors.New("there are no active actions configured: nothing to do with any message"))
 	}
