@@ -14,6 +14,7 @@ import (
 	"sysrelay/message"
 	"sysrelay/output"
 	"sysrelay/queue"
+	"sysrelay/queue/disk"
 )
 
 // builder makes an Engine of a configuration's tree. It goes on after an error,
@@ -180,7 +181,7 @@ func (b *builder) queueOptions(name string, kind queue.Kind, p queue.Params) que
 	if p.SpoolDirectory == "" {
 		p.SpoolDirectory = b.globals.WorkDirectory
 	}
-	return queue.Options{Name: name, Kind: kind, Params: p, Now: b.env.Now, Log: b.log.Log}
+	return queue.Options{Name: name, Kind: kind, Params: p, Now: b.env.Now, Log: b.log.Log, OpenStore: disk.Open}
 }
 
 // defaultTimeouts fills in global()'s defaults where the queue gives none.
