@@ -64,7 +64,7 @@ func (c *compiler) statement(s conf.Stmt) statement {
 	case *conf.Continue: // as rsyslog: does nothing
 		return nil
 	case *conf.Call:
-		to := &call{pos: s.Pos, name: s.Ruleset}
+		to := &call{pos: s.Pos, name: s.Ruleset, find: c.deps.Ruleset}
 		c.ruleset.calls = append(c.ruleset.calls, to)
 		return to
 	}

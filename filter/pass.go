@@ -20,6 +20,8 @@ type pass struct {
 	indices []int32 // room for the selections of the statements under way
 	used    int
 
+	places []place // of runs under way, see parting
+
 	errs []error // of actions, in order
 }
 
@@ -48,7 +50,7 @@ const maxErrors = 4
 
 func (x *pass) begin(ctx context.Context, v message.View, t Tracer) {
 	x.ctx, x.trace, x.depth, x.stops, x.used = ctx, t, 0, 0, 0
-	x.errs = x.errs[:0]
+	x.errs, x.places = x.errs[:0], x.places[:0]
 	n := v.Index(v.Len()-1) + 1
 	if cap(x.marks) < n {
 		x.marks = make([]mark, n)

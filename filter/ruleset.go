@@ -65,7 +65,9 @@ type Ruleset struct {
 	// must then go through one by one, so that what one sets is what the next one
 	// finds.
 	single bool
-	passes sync.Pool
+	// ordered is set if messages must go through in runs, see parting.
+	ordered bool
+	passes  sync.Pool
 }
 
 // Compile compiles the statements of one ruleset. Objects other than actions
@@ -108,7 +110,7 @@ func (d Deps) complete() Deps {
 func (r *Ruleset) Link() error {
 	var errs *multierror.Error
 	for _, c := range r.calls {
-		to, ok := r.deps.Ruleset(c.name)
+		to, ok := c.target()
 		switch {
 		case !ok:
 			errs = multierror.Append(errs, &conf.Error{Pos: c.pos, Msg: fmt.Sprintf("call of unknown ruleset %q", c.name)})
@@ -119,6 +121,7 @@ func (r *Ruleset) Link() error {
 		}
 	}
 	r.single = r.single || r.reach(nil, func(n *Ruleset) bool { return n.single })
+	r.ordered = r.order()
 	return errs.ErrorOrNil()
 }
 
@@ -128,7 +131,7 @@ func (r *Ruleset) reach(seen map[*Ruleset]bool, is func(*Ruleset) bool) bool {
 		seen = map[*Ruleset]bool{}
 	}
 	for _, c := range r.calls {
-		to, ok := r.deps.Ruleset(c.name)
+		to, ok := c.target()
 		if !ok || to.queue != nil || seen[to] {
 			continue
 		}
@@ -164,7 +167,12 @@ func (r *Ruleset) Trace(ctx context.Context, v message.View, t Tracer) error {
 
 // run runs the statements.
 func (r *Ruleset) run(x *pass, v message.View) {
-	if !r.single {
+	switch {
+	case r.single:
+	case r.ordered:
+		x.inOrder(r.body, v)
+		return
+	default:
 		r.body.run(x, v)
 		return
 	}

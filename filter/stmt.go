@@ -40,23 +40,28 @@ func (b block) run(x *pass, v message.View) {
 type branch struct {
 	cond      condition
 	then, els block
+	meets     bool // see parting
 }
 
 func (s *branch) run(x *pass, v message.View) {
 	used := x.used
 	yes, no := x.split(v, s.cond)
-	if x.trace != nil {
-		s.report(x.trace, yes, true)
-		s.report(x.trace, no, false)
-	}
+	s.trace(x, yes, no)
 	s.then.run(x, yes)
 	s.els.run(x, no)
 	x.used = used
 }
 
+func (s *branch) trace(x *pass, yes, no message.View) {
+	if x.trace != nil {
+		s.report(x.trace, yes, true)
+		s.report(x.trace, no, false)
+	}
+}
+
 func (s *branch) report(t Tracer, v message.View, outcome bool) {
 	for i := range v.Len() {
-		t.Condition(v.At(i), place(s.cond.pos), s.cond.text, outcome)
+		t.Condition(v.At(i), posText(s.cond.pos), s.cond.text, outcome)
 	}
 }
 
@@ -75,11 +80,11 @@ func (s *act) run(x *pass, v message.View) {
 	used := x.used
 	if x.trace != nil {
 		for i := range v.Len() {
-			x.trace.Action(v.At(i), place(s.pos))
+			x.trace.Action(v.At(i), posText(s.pos))
 		}
 	}
 	x.act(s.to, v)
 	x.used = used
 }
 
-func place(p conf.Pos) string { return fmt.Sprintf("%s:%d:%d", p.File, p.Line, p.Col) }
+func posText(p conf.Pos) string { return fmt.Sprintf("%s:%d:%d", p.File, p.Line, p.Col) }

@@ -10,9 +10,19 @@ import (
 
 // call runs another ruleset, or gives it messages by way of its queue.
 type call struct {
-	pos  conf.Pos
-	name string
-	to   *Ruleset
+	pos   conf.Pos
+	name  string
+	find  func(name string) (*Ruleset, bool)
+	to    *Ruleset // set by Link
+	meets bool     // see parting
+}
+
+// target is the ruleset called, linked or not.
+func (s *call) target() (*Ruleset, bool) {
+	if s.to != nil {
+		return s.to, true
+	}
+	return s.find(s.name)
 }
 
 func (s *call) run(x *pass, v message.View) {
@@ -45,48 +55,59 @@ type callIndirect struct {
 	find   func(name string) (*Ruleset, bool)
 	log    func(severity int, text string)
 	logged atomic.Bool
+	meets  bool // see parting
 }
 
 func (c *compiler) callIndirect(s *conf.CallIndirect) statement {
 	return &callIndirect{pos: s.Pos, name: c.expr(s.Ruleset).asText(), find: c.deps.Ruleset, log: c.deps.Log}
 }
 
-// run collects consecutive messages that go to the same ruleset.
 func (s *callIndirect) run(x *pass, v message.View) {
-	from := 0
-	var current string
-	for i := range v.Len() {
-		x.eval.begin(&x.marks[v.Index(i)])
-		name := s.name(&x.eval, v.At(i))
-		if i > 0 && string(name) == current {
-			continue
+	s.runs(x, v, func(r *Ruleset, v message.View) {
+		if r != nil {
+			r.enter(x, v)
 		}
-		s.enter(x, current, v.Slice(from, i))
-		from, current = i, string(name)
-	}
-	s.enter(x, current, v.Slice(from, v.Len()))
+	})
 }
 
-func (s *callIndirect) enter(x *pass, name string, v message.View) {
-	if v.Len() == 0 {
-		return
+// runs calls enter for consecutive messages that go to the same ruleset, or to
+// none.
+func (s *callIndirect) runs(x *pass, v message.View, enter func(*Ruleset, message.View)) {
+	for from := 0; from < v.Len(); {
+		name := string(s.nameFor(x, v, from))
+		to := from + 1
+		for to < v.Len() && string(s.nameFor(x, v, to)) == name {
+			to++
+		}
+		enter(s.target(x, name), v.Slice(from, to))
+		from = to
 	}
+}
+
+func (s *callIndirect) nameFor(x *pass, v message.View, i int) []byte {
+	x.eval.begin(&x.marks[v.Index(i)])
+	return s.name(&x.eval, v.At(i))
+}
+
+// target is the ruleset of that name, nil if it cannot be called.
+func (s *callIndirect) target(x *pass, name string) *Ruleset {
 	r, ok := s.find(name)
 	switch {
 	case !ok:
 		s.complain(fmt.Sprintf("there is no ruleset %q", name))
+		return nil
 	case x.depth >= maxCalls:
 		s.complain(fmt.Sprintf("ruleset %q was called %d levels deep", name, x.depth))
-	default:
-		r.enter(x, v)
+		return nil
 	}
+	return r
 }
 
 // complain reports the first failure: messages decide about the rest.
 func (s *callIndirect) complain(what string) {
 	if !s.logged.Swap(true) {
 		s.log(severityWarning, fmt.Sprintf("%s: call_indirect: %s; messages go on without the call, "+
-			"further failures here are not reported", place(s.pos), what))
+			"further failures here are not reported", posText(s.pos), what))
 	}
 }
 

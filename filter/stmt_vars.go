@@ -34,7 +34,7 @@ func (s *set) run(x *pass, v message.View) {
 		val := s.value(&x.eval, m)
 		if err := m.SetVar(s.path, val.variable(), s.reset); err != nil && !s.logged.Swap(true) {
 			s.log(severityWarning, fmt.Sprintf("%s: cannot set %v; the message goes on without it, "+
-				"further failures here are not reported", place(s.pos), err))
+				"further failures here are not reported", posText(s.pos), err))
 		}
 	}
 }
@@ -56,6 +56,7 @@ type foreach struct {
 	path       message.Path
 	collection valueFunc
 	body       block
+	meets      bool // see parting
 }
 
 func (c *compiler) foreach(s *conf.Foreach) statement {
