@@ -16,7 +16,12 @@ import (
 // version is what `sysrelay version` and own messages say.
 const version = "0.1.0"
 
-func main() { os.Exit(run(os.Args, os.Stdout, os.Stderr)) }
+func main() {
+	stop := profile()
+	code := run(os.Args, os.Stdout, os.Stderr)
+	stop()
+	os.Exit(code)
+}
 
 // run is main with its world as arguments; it returns the exit code.
 func run(args []string, stdout, stderr io.Writer) int {

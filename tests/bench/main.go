@@ -27,7 +27,7 @@ func main() {
 	systems := flag.String("systems", "sysrelay,rsyslogd,syslog-ng,copier", "comma-separated systems")
 	scale := flag.Float64("scale", 1, "multiply the number of messages by this")
 	binary := flag.String("sysrelay", "", "sysrelay binary; default builds it")
-	profile := flag.String("cpuprofile", "", "directory for CPU profiles of sysrelay (needs a binary built with -tags profile)")
+	profile := flag.String("cpuprofile", "", "directory for CPU profiles of sysrelay, one a workload")
 	flag.Parse()
 	if len(os.Args) > 1 && os.Args[1] == copierWord {
 		os.Exit(runCopier(os.Args[2:]))
@@ -50,7 +50,10 @@ func bench(rounds int, names, systemNames string, scale float64, binary, profile
 	defer os.RemoveAll(dir)
 	if binary == "" && strings.Contains(systemNames, "sysrelay") {
 		binary = filepath.Join(dir, "sysrelay")
-		build := exec.Command("go", "build", "-o", binary, "./cmd/sysrelay")
+		build := exec.Command("go", "build", "-tags", "profile", "-o", binary, "./cmd/sysrelay")
+		if profile == "" {
+			build = exec.Command("go", "build", "-o", binary, "./cmd/sysrelay")
+		}
 		build.Stderr = os.Stderr
 		if err := build.Run(); err != nil {
 			return fmt.Errorf("build sysrelay: %w", err)

@@ -38,6 +38,9 @@ func run(w workload, s system, dir, profile string) (result, error) {
 	if err := writeConfig(w, s, conf, dir, port, sink); err != nil {
 		return result{}, err
 	}
+	if profile != "" {
+		os.Setenv("SYSRELAY_CPUPROFILE", filepath.Join(profile, w.name+".prof"))
+	}
 	p, err := startProcess(s, conf, dir)
 	if err != nil {
 		return result{}, err
