@@ -24,6 +24,7 @@ type builder struct {
 	cfg       *conf.Config
 	modules   map[string]*conf.Object // loaded modules by base name
 	templates map[string]message.Template
+	parsers   map[string]message.Parser
 	mainQueue *conf.Object
 	errs      *multierror.Error
 }
@@ -37,6 +38,7 @@ func New(cfg *conf.Config, o Options) (*Engine, error) {
 	b.readGlobals()
 	b.loadModules()
 	b.readTemplates()
+	b.readParsers()
 	b.compileRulesets()
 	b.makeInputs()
 	b.makeDiag()
@@ -114,17 +116,17 @@ func (b *builder) compileRulesets() {
 	for _, o := range b.objects("main_queue") {
 		b.mainQueue = o
 	}
-	b.addRuleset(DefaultRuleset, b.cfg.Stmts, b.mainOptions())
+	b.addRuleset(rulesetSource{name: DefaultRuleset, stmts: b.cfg.Stmts, parsers: b.chain(nil, nil)}, b.mainOptions())
 	for _, o := range b.objects("ruleset") {
-		name, opts := b.readRuleset(o)
-		if name == "" {
+		head, opts := b.readRuleset(o)
+		if head.Name == "" {
 			continue
 		}
-		if _, dup := b.rulesets[name]; dup {
-			b.errorf(o.Pos, "", "ruleset %q exists already", name)
+		if _, dup := b.rulesets[head.Name]; dup {
+			b.errorf(o.Pos, "", "ruleset %q exists already", head.Name)
 			continue
 		}
-		b.addRuleset(name, o.Body, opts)
+		b.addRuleset(rulesetSource{name: head.Name, stmts: o.Body, parsers: b.chain(head.Parser, o)}, opts)
 	}
 	for _, r := range b.order {
 		if err := r.Link(); err != nil {
@@ -136,22 +138,18 @@ func (b *builder) compileRulesets() {
 // rulesetHead are the parameters of ruleset() besides its queue's.
 type rulesetHead struct {
 	Name   string   `conf:"name,required" doc:"Name to call it by."`
-	Parser []string `conf:"parser" doc:"Parsers to try, in this order: rsyslog.rfc5424, rsyslog.rfc3164." status:"partial"`
+	Parser []string `conf:"parser" doc:"Parsers to try, in this order; default rsyslog.rfc5424, rsyslog.rfc3164."`
 }
 
 // readRuleset reads a ruleset's own parameters; its queue is nil if it has none.
-func (b *builder) readRuleset(o *conf.Object) (string, *queue.Options) {
-	var head rulesetHead
-	var q queue.Params
-	if !b.decode(o, &head, &q) {
-		return "", nil
+func (b *builder) readRuleset(o *conf.Object) (head rulesetHead, q *queue.Options) {
+	var params queue.Params
+	if !b.decode(o, &head, &params) || !hasQueue(o) {
+		return head, nil
 	}
-	if !hasQueue(o) {
-		return head.Name, nil
-	}
-	opts := b.queueOptions(head.Name, queue.Ruleset, q)
+	opts := b.queueOptions(head.Name, queue.Ruleset, params)
 	defaultTimeouts(&opts.Params, b.globals.RulesetShutdown, b.globals.RulesetCompletion, b.globals.RulesetEnqueue)
-	return head.Name, &opts
+	return head, &opts
 }
 
 // hasQueue: as rsyslog, a ruleset has a queue when any queue parameter is given.
@@ -196,16 +194,23 @@ func defaultTimeouts(p *queue.Params, shutdown, completion, enqueue int) {
 	}
 }
 
-func (b *builder) addRuleset(name string, stmts []conf.Stmt, q *queue.Options) {
+// rulesetSource is what a ruleset is compiled from.
+type rulesetSource struct {
+	name    string
+	stmts   []conf.Stmt
+	parsers message.ParserChain
+}
+
+func (b *builder) addRuleset(src rulesetSource, q *queue.Options) {
 	compiled, err := filter.Compile(filter.Deps{
-		Env: b.env, Parsers: message.DefaultChain(b.env), Action: b.action,
+		Env: b.env, Parsers: src.parsers, Action: b.action,
 		Ruleset: b.compiled, Template: b.template, Log: b.log.Log,
-	}, name, stmts)
+	}, src.name, src.stmts)
 	if err != nil {
 		b.failed(err)
 	}
 	r := &ruleset{Ruleset: compiled}
-	b.rulesets[name] = r
+	b.rulesets[src.name] = r
 	b.order = append(b.order, r)
 	if q != nil {
 		r.setQueue(*q)

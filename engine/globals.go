@@ -41,6 +41,7 @@ type Globals struct {
 	Escape8Bit    bool   `conf:"parser.escape8bitcharactersonreceive" doc:"Escape bytes above 127."`
 	EscapeTab     bool   `conf:"parser.escapecontrolcharactertab" default:"on" doc:"Escape the tab character, too."`
 	EscapeCStyle  bool   `conf:"parser.escapecontrolcharacterscstyle" doc:"Escape control characters as C does."`
+	ParseHostTag  bool   `conf:"parser.parsehostnameandtag" default:"on" doc:"Look for host name and tag in RFC 3164 messages."`
 	PermitSlash   bool   `conf:"parser.permitslashinprogramname" doc:"A slash does not end the program name."`
 	Compression   bool   `conf:"parser.supportcompressionextension" default:"on" doc:"Inflate messages that begin with 'z'."`
 
@@ -69,7 +70,6 @@ type Globals struct {
 // WithoutEffect are the parameters of global() that are accepted and do nothing.
 type WithoutEffect struct {
 	IPProtocol      string   `conf:"net.ipprotocol" default:"unspecified" doc:"Both address families are always used." status:"none"`
-	ParseHostTag    bool     `conf:"parser.parsehostnameandtag" default:"on" doc:"Host name and tag are always looked for." status:"none"`
 	ActionWorker    int      `conf:"default.action.queue.timeoutworkerthreadshutdown" default:"60000" doc:"Idle workers cost nothing." status:"none"`
 	RulesetWorker   int      `conf:"default.ruleset.queue.timeoutworkerthreadshutdown" default:"60000" doc:"Idle workers cost nothing." status:"none"`
 	JanitorInterval int      `conf:"janitor.interval" default:"10" doc:"Idle files are looked for as often as their closeTimeout asks." status:"none"`
