@@ -39,8 +39,8 @@ func (c *compiler) match(f *conf.Func, a []expr, compile regexCompiler) expr {
 	if !ok {
 		return fixedNumber(0)
 	}
-	t := a[0].asText()
-	return boolExpr(func(e *eval, m *message.Message) bool { return re.Match(t(e, m)) }).dependingOn(a[0])
+	t, match := a[0].asText(), matchRegex(re)
+	return boolExpr(func(e *eval, m *message.Message) bool { return match(t(e, m)) }).dependingOn(a[0])
 }
 
 // maxSubmatch is rsyslog's limit on the submatch of re_extract.

@@ -74,7 +74,7 @@ func (x *pass) enclosed(b block, rest int) int {
 func (s *branch) parts() bool { return s.meets }
 
 func (s *branch) part(x *pass, v message.View, rest int) {
-	yes, no := x.split(v, s.cond)
+	yes, no := x.split(v, &s.cond, true)
 	s.trace(x, yes, no)
 	then, els := x.enclosed(s.then, rest), x.enclosed(s.els, rest)
 	for yes.Len() > 0 || no.Len() > 0 {

@@ -13,9 +13,12 @@ type pass struct {
 	ctx   context.Context
 	trace Tracer
 	eval  eval
-	marks []mark // by index of the batch
-	depth int    // of calls to other rulesets
-	stops int    // messages stopped so far
+	// These are by index of the batch.
+	messages []message.Message
+	marks    []mark
+	pris     []uint8 // PRI, kept together, because most conditions want no more
+	depth    int     // of calls to other rulesets
+	stops    int     // messages stopped so far
 
 	indices []int32 // room for the selections of the statements under way
 	used    int
@@ -51,12 +54,27 @@ const maxErrors = 4
 func (x *pass) begin(ctx context.Context, v message.View, t Tracer) {
 	x.ctx, x.trace, x.depth, x.stops, x.used = ctx, t, 0, 0, 0
 	x.errs, x.places = x.errs[:0], x.places[:0]
-	n := v.Index(v.Len()-1) + 1
-	if cap(x.marks) < n {
-		x.marks = make([]mark, n)
+	x.messages = v.Messages()
+	if n := len(x.messages); cap(x.marks) < n {
+		x.marks, x.pris = make([]mark, n), make([]uint8, n)
 	}
-	x.marks = x.marks[:n]
+	x.marks, x.pris = x.marks[:len(x.messages)], x.pris[:len(x.messages)]
 	clear(x.marks)
+}
+
+// parse makes sure that all messages of v are parsed.
+func (x *pass) parse(v message.View, chain message.ParserChain) {
+	for i := range v.Len() {
+		at := v.Index(i)
+		m := &x.messages[at]
+		if m.Flags&message.Parsed == 0 {
+			parser := chain.Parse(m)
+			if x.trace != nil {
+				x.trace.Parsed(m, parser)
+			}
+		}
+		x.pris[at] = uint8(min(m.PRI>>3, facilities-1)<<3 | m.PRI&7)
+	}
 }
 
 // room returns space for n indices; it is good until used is set back.
@@ -70,25 +88,50 @@ func (x *pass) room(n int) []int32 {
 	return s
 }
 
-// split divides v by cond. The parts are good until used is set back.
-func (x *pass) split(v message.View, c condition) (yes, no message.View) {
+// split returns the messages of v for which c holds, and, if both are wanted,
+// those for which it does not. They are good until used is set back.
+func (x *pass) split(v message.View, c *condition, both bool) (yes, no message.View) {
 	n := v.Len()
-	y, nn := x.room(n), x.room(n)
+	y, other := x.room(n), []int32(nil)
+	if c.selector != nil && !both {
+		return x.selected(v, c.selector, y), message.View{}
+	}
+	if both {
+		other = x.room(n)
+	}
 	for i := range n {
 		at := v.Index(i)
-		if c.selector != nil && c.selector.Match(v.At(i)) || c.selector == nil && x.holds(c.holds, v, i) {
+		if x.holds(c, at) {
 			y = append(y, int32(at))
-		} else {
-			nn = append(nn, int32(at))
+		} else if both {
+			other = append(other, int32(at))
 		}
 	}
-	return v.Select(y), v.Select(nn)
+	if !both {
+		return v.Select(y), message.View{}
+	}
+	return v.Select(y), v.Select(other)
 }
 
-// holds evaluates a condition for the i-th message of v.
-func (x *pass) holds(f boolFunc, v message.View, i int) bool {
-	x.eval.begin(&x.marks[v.Index(i)])
-	return f(&x.eval, v.At(i))
+// selected returns the messages of v that s selects.
+func (x *pass) selected(v message.View, s *Selector, room []int32) message.View {
+	for i := range v.Len() {
+		at := v.Index(i)
+		if pri := x.pris[at]; s[pri>>3]>>(pri&7)&1 != 0 {
+			room = append(room, int32(at))
+		}
+	}
+	return v.Select(room)
+}
+
+// holds tells whether c holds for the message at an index of the batch.
+func (x *pass) holds(c *condition, at int) bool {
+	if c.selector != nil {
+		pri := x.pris[at]
+		return c.selector[pri>>3]>>(pri&7)&1 != 0
+	}
+	x.eval.begin(&x.marks[at])
+	return c.holds(&x.eval, &x.messages[at])
 }
 
 // where returns the messages of v that have one of the marks.

@@ -53,7 +53,7 @@ func (c *compiler) propertyTest(s *conf.PropertyFilter) (test func([]byte) bool,
 			c.errs = appendError(c.errs, s.ValuePos, err)
 			return nil, false
 		}
-		return re.Match, true
+		return matchRegex(re), true
 	}
 	match := matcher(s.Op)
 	if match == nil {

@@ -157,10 +157,10 @@ func (r *Ruleset) Trace(ctx context.Context, v message.View, t Tracer) error {
 	}
 	x := r.passes.Get().(*pass)
 	x.begin(ctx, v, t)
-	r.parse(x, v)
+	x.parse(v, r.deps.Parsers)
 	r.run(x, v)
 	err := x.end(v, &r.Ledger)
-	x.ctx, x.trace = nil, nil
+	x.ctx, x.trace, x.messages = nil, nil, nil
 	r.passes.Put(x)
 	return err
 }
@@ -178,18 +178,5 @@ func (r *Ruleset) run(x *pass, v message.View) {
 	}
 	for i := range v.Len() {
 		r.body.run(x, v.Slice(i, i+1))
-	}
-}
-
-func (r *Ruleset) parse(x *pass, v message.View) {
-	for i := range v.Len() {
-		m := v.At(i)
-		if m.Flags&message.Parsed != 0 {
-			continue
-		}
-		parser := r.deps.Parsers.Parse(m)
-		if x.trace != nil {
-			x.trace.Parsed(m, parser)
-		}
 	}
 }

@@ -45,7 +45,7 @@ type branch struct {
 
 func (s *branch) run(x *pass, v message.View) {
 	used := x.used
-	yes, no := x.split(v, s.cond)
+	yes, no := x.split(v, &s.cond, len(s.els) > 0 || x.trace != nil)
 	s.trace(x, yes, no)
 	s.then.run(x, yes)
 	s.els.run(x, no)

@@ -103,6 +103,15 @@ func (v View) At(i int) *Message {
 // i, and does not depend on what else is selected.
 func (v View) Index(i int) int { return int(v.index(i)) }
 
+// Messages returns all messages of v's batch: the one that At(i) returns is at
+// Index(i).
+func (v View) Messages() []Message {
+	if !v.b.decoded {
+		v.b.mustDecode()
+	}
+	return v.b.msgs
+}
+
 // Select returns the messages of v's batch with the given indices, which must
 // ascend. The slice belongs to the View from then on.
 func (v View) Select(indices []int32) View { return View{b: v.b, sel: indices} }
