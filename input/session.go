@@ -5,9 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"syscall"
-
-	"golang.org/x/sys/unix"
 
 	"sysrelay/message"
 )
@@ -47,29 +44,18 @@ func (in *streamInput) Ledger() *message.Ledger { return &in.ledger }
 // session is one connection's state between reads. It is small: an idle
 // connection costs its goroutine, its socket and this.
 type session struct {
+	reader
 	in     *streamInput
-	c      *conn
-	raw    syscall.RawConn // nil if reads go through layers, TLS
 	framer *Framer
 	origin message.Origin
-	rest   []byte // start of a frame that is not complete
-	first  bool   // too few bytes so far to tell whose protocol it is
-	faults int    // framing errors so far
-
-	sc      *scratch // while a read is looked at
-	readN   int
-	readErr error
-	readFn  func(fd uintptr) bool
+	first  bool // too few bytes so far to tell whose protocol it is
+	faults int  // framing errors so far
 }
 
 func (in *streamInput) serveConn(ctx context.Context, c *conn) {
-	s := &session{in: in, c: c, first: true,
-		origin: message.NewOrigin(in.inputName, c.host, c.ip, c.port)}
+	s := &session{in: in, first: true, origin: message.NewOrigin(in.inputName, c.host, c.ip, c.port)}
 	s.framer = NewFramer(&in.framing, s.fault)
-	if sc, ok := c.Conn.(syscall.Conn); ok {
-		s.raw, _ = sc.SyscallConn()
-	}
-	s.readFn = s.tryRead
+	s.reader.init(c, in.pool, s.split)
 	s.run(ctx)
 }
 
@@ -79,14 +65,7 @@ type errForeign string
 func (e errForeign) Error() string { return string(e) }
 
 func (s *session) run(ctx context.Context) {
-	var err error
-	if len(s.c.ahead) > 0 {
-		err = s.process(ctx, s.c.ahead)
-		s.c.ahead = nil
-	}
-	for err == nil {
-		err = s.read(ctx)
-	}
+	err := s.readAll(ctx)
 	in := s.in
 	switch {
 	case errors.Is(err, io.EOF):
@@ -126,86 +105,6 @@ func isRefusal(err error) bool {
 	var f Fault
 	var e errForeign
 	return errors.As(err, &f) || errors.As(err, &e)
-}
-
-// read waits for bytes, reads once and processes what came.
-func (s *session) read(ctx context.Context) error {
-	if s.raw == nil {
-		return s.readLayered(ctx)
-	}
-	if err := s.raw.Read(s.readFn); err != nil {
-		return err
-	}
-	if s.sc == nil { // all scratch is at work
-		if s.sc = s.in.pool.get(ctx); s.sc == nil {
-			return ctx.Err()
-		}
-		s.in.pool.put(s.sc)
-		s.sc = nil
-		return nil
-	}
-	return s.took(ctx)
-}
-
-// took processes what tryRead has read.
-func (s *session) took(ctx context.Context) error {
-	sc := s.sc
-	defer func() { s.sc = nil; s.in.pool.put(sc) }()
-	if s.readErr != nil {
-		return s.readErr
-	}
-	if s.readN == 0 {
-		return io.EOF
-	}
-	n := copy(sc.buf, s.rest) + s.readN
-	return s.split(ctx, sc, sc.buf[:n])
-}
-
-// tryRead reads once if there is something to be read. It borrows a buffer only
-// then: waiting needs none.
-func (s *session) tryRead(fd uintptr) bool {
-	if s.sc = s.in.pool.try(); s.sc == nil {
-		return true
-	}
-	for {
-		s.readN, s.readErr = unix.Read(int(fd), s.sc.buf[len(s.rest):])
-		if s.readErr != unix.EINTR {
-			break
-		}
-	}
-	if s.readErr == unix.EAGAIN {
-		s.in.pool.put(s.sc)
-		s.sc = nil
-		return false
-	}
-	return true
-}
-
-// readLayered reads through the layers of the connection, which need a buffer
-// to wait with.
-func (s *session) readLayered(ctx context.Context) error {
-	buf := make([]byte, 4<<10)
-	for {
-		n, err := s.c.Read(buf)
-		if perr := s.process(ctx, buf[:n]); perr != nil {
-			return perr
-		}
-		if err != nil {
-			return err
-		}
-	}
-}
-
-// process splits b, which follows rest.
-func (s *session) process(ctx context.Context, b []byte) error {
-	sc := s.in.pool.get(ctx)
-	if sc == nil {
-		return ctx.Err()
-	}
-	defer s.in.pool.put(sc)
-	n := copy(sc.buf, s.rest)
-	n += copy(sc.buf[n:], b)
-	return s.split(ctx, sc, sc.buf[:n])
 }
 
 // split hands the messages in b over and keeps what is left of it.
@@ -250,38 +149,6 @@ func (s *session) split(ctx context.Context, sc *scratch, b []byte) error {
 	handOver(ctx, batch, s.in.to, &s.in.ledger)
 	s.keep(b)
 	return nil
-}
-
-// restKept is how much room for an incomplete frame a connection keeps when it has none.
-const restKept = 1 << 10
-
-func (s *session) keep(b []byte) {
-	if len(b) == 0 && cap(s.rest) > restKept {
-		s.rest = nil
-		return
-	}
-	s.rest = append(s.rest[:0], b...)
-}
-
-// drainMax bounds what is still read from a connection when the input stops.
-const drainMax = 1 << 20
-
-// drain reads what the kernel has received already: its sender believes that it
-// has arrived.
-func (s *session) drain(ctx context.Context) {
-	if s.raw == nil {
-		return
-	}
-	for total := 0; total < drainMax && ctx.Err() == nil; total += s.readN {
-		var ready bool
-		s.sc = nil
-		if err := s.raw.Control(func(fd uintptr) { ready = s.tryRead(fd) }); err != nil || !ready || s.sc == nil {
-			return
-		}
-		if s.took(ctx) != nil {
-			return
-		}
-	}
 }
 
 // end hands over what the stream ended with.

@@ -325,7 +325,8 @@ func TestStreamDoesNotAllocatePerMessage(t *testing.T) {
 	in := newIMTCP(t, s, nil).(*streamInput)
 	in.to = func(context.Context, message.View) error { return nil }
 	c := &conn{host: "h", ip: "192.0.2.1", port: "1"}
-	se := &session{in: in, c: c, origin: message.NewOrigin("imtcp", "h", "192.0.2.1", "1")}
+	se := &session{in: in, origin: message.NewOrigin("imtcp", "h", "192.0.2.1", "1")}
+	se.c = c
 	se.framer = NewFramer(&in.framing, se.fault)
 	sc := in.pool.get(context.Background())
 	stream := bytes.Repeat([]byte("<13>Oct 11 22:14:15 host tag: a message\n20 <13>octet counted it"), 250)
