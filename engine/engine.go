@@ -15,7 +15,6 @@ import (
 	"io"
 	"sync"
 	"sync/atomic"
-	"time"
 
 	"github.com/hashicorp/go-multierror"
 
@@ -149,11 +148,11 @@ func (e *Engine) Run(ctx context.Context) error {
 	}
 	e.log.Log(6, e.origin(fmt.Sprintf("exiting on signal %d.", e.signal.Load())))
 	errs := multierror.Append(nil, err)
-	errs = multierror.Append(errs, inputs.stop(time.Duration(e.globals.InputsTimeout)*time.Millisecond), own.stop(0))
+	errs = multierror.Append(errs, inputs.stop(), own.stop())
 	for _, q := range queues {
-		errs = multierror.Append(errs, q.stop(0))
+		errs = multierror.Append(errs, q.stop())
 	}
-	errs = multierror.Append(errs, actions.stop(0))
+	errs = multierror.Append(errs, actions.stop())
 	for _, a := range e.actions {
 		errs = multierror.Append(errs, a.Close())
 	}
@@ -275,18 +274,9 @@ func startStage(n int, run func(i int, ctx context.Context) error) *stage {
 	return s
 }
 
-// stop cancels the stage and waits until it has ended, or for the given time if
-// that is not 0.
-func (s *stage) stop(within time.Duration) error {
+// stop cancels the stage and waits until it has ended.
+func (s *stage) stop() error {
 	s.cancel()
-	var late <-chan time.Time
-	if within > 0 {
-		late = time.After(within)
-	}
-	select {
-	case <-s.done:
-		return s.errs.ErrorOrNil()
-	case <-late:
-		return nil
-	}
+	<-s.done
+	return s.errs.ErrorOrNil()
 }

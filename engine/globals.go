@@ -28,10 +28,11 @@ type Globals struct {
 	ReportSuspension   bool           `conf:"action.reportsuspension" default:"on" doc:"Say so when an action is suspended."`
 	ReportContinuation bool           `conf:"action.reportsuspensioncontinuation" doc:"Say so again each time it stays suspended."`
 
-	EnableDNS     bool `conf:"net.enabledns" default:"on" doc:"Look up the names of senders."`
-	CacheTTL      int  `conf:"reverselookup.cache.ttl.default" default:"86400" doc:"Seconds a looked-up name is kept."`
-	CacheTTLOn    bool `conf:"reverselookup.cache.ttl.enable" doc:"Look names up again after that."`
-	DropMalicious bool `conf:"dropmsgswithmaliciousdnsptrrecords" doc:"Drop messages of senders whose name is an address."`
+	IPProtocol    string `conf:"net.ipprotocol,enum=unspecified|ipv4-only|ipv6-only" default:"unspecified" doc:"Address families inputs listen on."`
+	EnableDNS     bool   `conf:"net.enabledns" default:"on" doc:"Look up the names of senders."`
+	CacheTTL      int    `conf:"reverselookup.cache.ttl.default" default:"86400" doc:"Seconds a looked-up name is kept."`
+	CacheTTLOn    bool   `conf:"reverselookup.cache.ttl.enable" doc:"Look names up again after that."`
+	DropMalicious bool   `conf:"dropmsgswithmaliciousdnsptrrecords" doc:"Drop messages of senders whose name is an address."`
 
 	EscapePrefix  string `conf:"parser.controlcharacterescapeprefix" default:"#" doc:"What stands before an escaped control character."`
 	DropLF        bool   `conf:"parser.droptrailinglfonreception" default:"on" doc:"Drop one LF at the end of a message."`
@@ -69,7 +70,7 @@ type Globals struct {
 
 // WithoutEffect are the parameters of global() that are accepted and do nothing.
 type WithoutEffect struct {
-	IPProtocol      string   `conf:"net.ipprotocol" default:"unspecified" doc:"Both address families are always used." status:"none"`
+	RepeatedMsgs    bool     `conf:"repeatedmsgreduction" doc:"$RepeatedMsgReduction: repeated messages are not summed up." status:"none"`
 	ActionWorker    int      `conf:"default.action.queue.timeoutworkerthreadshutdown" default:"60000" doc:"Idle workers cost nothing." status:"none"`
 	RulesetWorker   int      `conf:"default.ruleset.queue.timeoutworkerthreadshutdown" default:"60000" doc:"Idle workers cost nothing." status:"none"`
 	JanitorInterval int      `conf:"janitor.interval" default:"10" doc:"Idle files are looked for as often as their closeTimeout asks." status:"none"`
@@ -147,6 +148,17 @@ func mergeGlobals(objects []*conf.Object) *conf.Object {
 		}
 	}
 	return merged
+}
+
+// ipVersion is net.ipprotocol as Go's network names want it.
+func (g *Globals) ipVersion() string {
+	switch g.IPProtocol {
+	case "ipv4-only":
+		return "4"
+	case "ipv6-only":
+		return "6"
+	}
+	return ""
 }
 
 // resolver is how senders' names are looked up.

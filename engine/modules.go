@@ -2,6 +2,7 @@ package engine
 
 import (
 	"slices"
+	"time"
 
 	"sysrelay/conf"
 	"sysrelay/input"
@@ -66,12 +67,19 @@ func inputOf[M, P any](name string, make func(M, P, input.Deps) (input.Input, er
 			if err := b.cfg.Decode(o, &inputHead{}, &p); err != nil {
 				return nil, err
 			}
-			in, err := make(m, p, input.Deps{Env: b.env, Log: b.log.Log, Resolve: b.resolver.Name})
+			in, err := make(m, p, b.inputDeps())
 			if err != nil {
 				return nil, b.cfg.Errorf(o.Pos, "", "%v", err)
 			}
 			return in, nil
 		},
+	}
+}
+
+func (b *builder) inputDeps() input.Deps {
+	return input.Deps{
+		Env: b.env, Log: b.log.Log, Resolve: b.resolver.Name, IPVersion: b.globals.ipVersion(),
+		StopTimeout: time.Duration(b.globals.InputsTimeout) * time.Millisecond,
 	}
 }
 
