@@ -19,7 +19,8 @@ import (
 // names others. The field's Go type gives the rsyslog type: bool is on/off,
 // integers are numbers, string, []string arrays (one string is an array of one),
 // and the options type=size (1k, 2m, …), type=mode (octal), type=uid, type=gid,
-// type=severity, type=facility, type=ms. enum=a|b lists the values a string may
+// type=severity, type=facility, type=ms; type=word is a string without blanks.
+// enum=a|b lists the values a string may
 // have, which are compared without case and stored as they stand in the tag;
 // min= and max= bound a number. A field of type Opt[T], or of another type that
 // has its method Target, records whether the parameter was given.

@@ -117,7 +117,7 @@ func (f *field) typeName() string {
 	switch {
 	case kind == reflect.Bool:
 		name = "on/off"
-	case kind == reflect.String && f.enum != nil:
+	case kind == reflect.String && (f.enum != nil || f.typ == "word"):
 		name = "word"
 	case kind == reflect.String:
 		name = "string"

@@ -83,6 +83,9 @@ func (f *field) rangeText() string {
 
 // word checks a string against the enum, if there is one.
 func (f *field) word(text string) (string, error) {
+	if f.typ == "word" && strings.ContainsAny(text, " \t\n\r\v\f") {
+		return f.value.String(), &valueError{fmt.Sprintf("%q contains blanks", text), "remove the blanks"}
+	}
 	if f.enum == nil {
 		return text, nil
 	}
@@ -100,11 +103,7 @@ func (f *field) number(text string) (int64, error) {
 	case "size":
 		return parseSize(text)
 	case "mode":
-		n, err := strconv.ParseUint(text, 8, 32)
-		if err != nil || n > 07777 {
-			return 0, &valueError{fmt.Sprintf("%q is not a file mode", text), "modes are octal, such as 0644"}
-		}
-		return int64(n), nil
+		return parseMode(text)
 	case "uid":
 		return parseID(text, "user", lookupUser)
 	case "gid":
@@ -114,11 +113,25 @@ func (f *field) number(text string) (int64, error) {
 	case "facility":
 		return ParseFacility(text)
 	}
+	return parseInt(text)
+}
+
+func parseInt(text string) (int64, error) {
 	n, err := strconv.ParseInt(text, 10, 64)
 	if err != nil {
 		return 0, &valueError{fmt.Sprintf("%q is not a number", text), ""}
 	}
 	return n, nil
+}
+
+// parseMode reads four or five octal digits, the first of them 0, as rsyslogd
+// wants them.
+func parseMode(text string) (int64, error) {
+	n, err := strconv.ParseUint(text, 8, 32)
+	if err != nil || len(text) < 4 || len(text) > 5 || text[0] != '0' || n > 07777 {
+		return 0, &valueError{fmt.Sprintf("%q is not a file mode", text), "modes are four octal digits, such as 0644"}
+	}
+	return int64(n), nil
 }
 
 func parseOnOff(text string) (bool, error) {

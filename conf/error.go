@@ -12,6 +12,7 @@ type Error struct {
 	Suggest string // what to write instead; may be empty
 	Line    string // the line of the text, for the caret
 	Notice  bool   // not an error: the daemon starts all the same
+	Fatal   bool   // the language itself is broken here, or a required include is missing: rsyslogd does not start
 }
 
 // Error returns "file:line:col: message", the line, a caret and the suggestion,

@@ -6,45 +6,87 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 )
 
 // readBudget bounds what includes can make the parser read.
 type readBudget struct{ files, bytes int }
 
-// push makes s the text that is read next.
-func (p *parser) push(at Pos, s *Source) {
-	p.read.files++
-	p.read.bytes += len(s.Text)
-	switch {
-	case len(p.stack) >= maxInclude:
-		p.report(at, fmt.Sprintf("more than %d files include one another", maxInclude), "does a file include itself?")
-		return
-	case p.read.files > maxFiles:
-		p.report(at, fmt.Sprintf("more than %d files are included", maxFiles), "")
-		return
-	case p.read.bytes > maxText:
-		p.report(at, fmt.Sprintf("the configuration is larger than %d bytes", maxText), "")
-		return
-	}
-	for _, open := range p.stack {
-		if open.Name == s.Name {
-			p.report(at, s.Name+" includes itself; it is not read again", "")
-			return
-		}
-	}
-	p.cfg.Sources = append(p.cfg.Sources, s)
-	p.stack = append(p.stack, newSource(s))
+// inclusion is a place where other texts stand in a Source.
+type inclusion struct {
+	start, end int // of the include in the prepared text
+	texts      []*Source
 }
 
-// includeFile pushes one file.
-func (p *parser) includeFile(at Pos, file string) {
-	text, err := readBounded(file, maxText)
-	if err != nil {
-		p.report(at, "cannot read the configuration file: "+reason(err), "")
-		return
+// includer is the place an include is written at.
+type includer struct {
+	at       Pos
+	src      *source // nil for the configuration file itself
+	from, to int     // of the include in src.buf
+}
+
+// push makes the texts those that are read next, in their order.
+func (p *parser) push(by includer, texts []*Source) {
+	inc := inclusion{start: by.from, end: by.to}
+	var pushed []*source
+	for _, s := range texts {
+		if p.loops(by, s) {
+			continue
+		}
+		p.read.bytes += len(s.Text)
+		if p.read.bytes > maxText {
+			p.report(by.at, fmt.Sprintf("the configuration is larger than %d bytes", maxText), "")
+			return
+		}
+		src := newSource(s)
+		src.parent = by.src
+		if by.src != nil {
+			src.depth = by.src.depth + 1
+		}
+		inc.texts = append(inc.texts, s)
+		pushed = append(pushed, src)
 	}
-	p.push(at, &Source{Name: file, Text: text})
+	p.cfg.Sources = append(p.cfg.Sources, inc.texts...)
+	if by.src != nil {
+		by.src.includes = append(by.src.includes, inc)
+	}
+	slices.Reverse(pushed)
+	p.stack = append(p.stack, pushed...)
+}
+
+// loops refuses a text that includes itself.
+func (p *parser) loops(by includer, s *Source) bool {
+	if by.src != nil && by.src.depth >= maxInclude {
+		p.report(by.at, fmt.Sprintf("more than %d files include one another", maxInclude), "")
+		return true
+	}
+	for open := by.src; open != nil; open = open.parent {
+		if open.Name == s.Name {
+			p.report(by.at, s.Name+" includes itself; it is not read again", "")
+			return true
+		}
+	}
+	return false
+}
+
+// readFiles reads the files to include. A file that cannot be read is an
+// error, the others are read all the same.
+func (p *parser) readFiles(at Pos, files []string) []*Source {
+	var texts []*Source
+	for _, file := range files {
+		if p.read.files++; p.read.files > maxFiles {
+			p.report(at, fmt.Sprintf("more than %d files are included", maxFiles), "")
+			break
+		}
+		text, err := readBounded(file, maxText)
+		if err != nil {
+			p.add(Error{Pos: at, Msg: "cannot read the configuration file: " + reason(err), Fatal: len(p.stack) == 0})
+			continue
+		}
+		texts = append(texts, &Source{Name: file, Text: text})
+	}
+	return texts
 }
 
 // reason is err without the name of a system call.
@@ -68,17 +110,15 @@ const (
 // includeFiles pushes the files a pattern stands for so that they are read in
 // order. A directory stands for all its files. As in rsyslogd, a pattern with
 // wildcards may match nothing, a plain name may not.
-func (p *parser) includeFiles(at Pos, pattern string, mode includeMode) {
-	files, err := expandInclude(pattern, 0)
+func (p *parser) includeFiles(by includer, pattern string, mode includeMode) {
+	files, err := p.expand(pattern)
 	if err != nil {
 		if mode != includeOptional {
-			p.report(at, "cannot include "+pattern+": "+reason(err), includeHint(mode))
+			p.add(Error{Pos: by.at, Msg: "cannot include " + pattern + ": " + reason(err), Suggest: includeHint(mode), Fatal: mode == includeAbort})
 		}
 		return
 	}
-	for i := len(files) - 1; i >= 0; i-- {
-		p.includeFile(at, files[i])
-	}
+	p.push(by, p.readFiles(by.at, files))
 }
 
 func includeHint(mode includeMode) string {
@@ -136,6 +176,7 @@ func (p *parser) include() bool {
 	if !o.enabled() {
 		return true
 	}
+	by := includer{src: t.src, from: t.at, to: t.src.at}
 	mode := includeRequired
 	for _, q := range o.Params {
 		v := strings.Join(q.Values, " ")
@@ -160,10 +201,12 @@ func (p *parser) include() bool {
 	case file != nil && text != nil:
 		p.report(o.Pos, "include() has both file and text", "use one of them")
 	case file != nil:
-		p.includeFiles(file.ValuePos, o.Value("file"), mode)
+		by.at = file.ValuePos
+		p.includeFiles(by, o.Value("file"), mode)
 	case text != nil:
 		name := fmt.Sprintf("%s:%d:text", o.File, o.Line)
-		p.push(text.ValuePos, &Source{Name: name, Text: []byte(o.Value("text"))})
+		by.at = text.ValuePos
+		p.push(by, []*Source{{Name: name, Text: []byte(o.Value("text"))}})
 	default:
 		p.report(o.Pos, "include() needs a file or a text", `write include(file="/etc/rsyslog.d/*.conf")`)
 	}

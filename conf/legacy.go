@@ -1,6 +1,7 @@
 package conf
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 )
@@ -11,6 +12,7 @@ type legacy struct {
 	settings []setting
 	channels map[string]*channel
 	modules  map[string]*Object // loaded modules by name
+	senders  map[string]*Param  // $AllowedSender by module, which may be loaded later
 	rulesets map[string]*Object
 	mainq    *Object // $MainMsgQueue…
 	current  *Object // the ruleset of $RuleSet; nil is the default ruleset
@@ -18,7 +20,7 @@ type legacy struct {
 
 // setting is a parameter for what follows.
 type setting struct {
-	to    string // "action", a module's name, or "omfile.default" and the like
+	to    string // "action", a module's name, or "omfile.default", "omfwd.tcp" and the like
 	once  bool   // for the next one only
 	param *Param
 }
@@ -33,6 +35,7 @@ func newLegacy() *legacy {
 	return &legacy{
 		channels: map[string]*channel{},
 		modules:  map[string]*Object{},
+		senders:  map[string]*Param{},
 		rulesets: map[string]*Object{},
 	}
 }
@@ -132,9 +135,9 @@ func (p *parser) emit(o *Object) {
 func (p *parser) directive(t token) {
 	line := &directiveLine{parser: p, tok: t, at: 1}
 	name := line.word()
-	d, ok := lookupDirective(name)
+	d, ok := p.known[strings.ToLower(name)]
 	if !ok {
-		p.report(t.pos(), "unknown directive $"+name, didYouMean(name, directiveNames()))
+		p.report(t.pos(), "unknown directive $"+name, didYouMean("$"+name, p.directiveNames()))
 		return
 	}
 	if d.module != "" && !builtin[d.module] && p.legacy.modules[d.module] == nil {
@@ -153,6 +156,14 @@ func (p *parser) directive(t token) {
 	p.place(d, t, q)
 }
 
+func (p *parser) directiveNames() []string {
+	names := make([]string, 0, len(p.known))
+	for _, d := range p.known {
+		names = append(names, "$"+d.name)
+	}
+	return names
+}
+
 // place puts the parameter of a directive where it belongs.
 func (p *parser) place(d directive, t token, q *Param) {
 	l := p.legacy
@@ -166,19 +177,13 @@ func (p *parser) place(d directive, t token, q *Param) {
 		}
 		l.mainq.set(q)
 	case toModule:
-		o := l.modules[d.module]
-		if o == nil {
-			o = &Object{Pos: t.pos(), Kind: "module", Params: []*Param{word(t.pos(), "load", "builtin:"+d.module)}}
-			l.modules[d.module] = o
-			p.emit(o)
-		}
-		o.set(q)
-	case toAction, toNextAction:
-		l.keep(setting{cmpOr(d.module, "action"), d.scope == toNextAction, q})
+		p.toModule(t, d.module, q)
+	case toAction, toInput:
+		l.keep(setting{d.target(), false, q})
+	case toNextAction, toNextInput:
+		l.keep(setting{d.target(), true, q})
 	case toDefaults:
 		l.keep(setting{d.module + ".default", false, q})
-	case toInput, toNextInput:
-		l.keep(setting{d.module, d.scope == toNextInput, q})
 	case runInput:
 		o := &Object{Pos: t.pos(), Kind: "input", Params: []*Param{word(t.pos(), "type", d.module), q}}
 		l.apply(o, d.module)
@@ -186,15 +191,33 @@ func (p *parser) place(d directive, t token, q *Param) {
 	}
 }
 
-func cmpOr(a, b string) string {
-	if a != "" {
-		return a
+// target is what the settings of the directive are kept for.
+func (d directive) target() string {
+	if d.only != "" {
+		return cmp.Or(d.module, "action") + "." + d.only
 	}
-	return b
+	return cmp.Or(d.module, "action")
+}
+
+// toModule sets a parameter of a module. As in rsyslogd, a module that
+// was loaded by module() takes nothing from directives.
+func (p *parser) toModule(t token, module string, q *Param) {
+	o := p.legacy.modules[module]
+	if !o.Legacy {
+		p.report(t.pos(), fmt.Sprintf("%s is ignored: module %s was loaded by module()", firstWord(t.text), module),
+			fmt.Sprintf("write %s=%q in module(load=%q)", q.Name, q.Values[0], module))
+		return
+	}
+	o.set(q)
 }
 
 // finishLegacy is called at the end of the configuration.
 func (p *parser) finishLegacy() {
+	for module, q := range p.legacy.senders {
+		if o := p.legacy.modules[module]; o != nil {
+			o.set(q)
+		}
+	}
 	for _, s := range p.legacy.settings {
 		if s.once && s.to != "action" && s.param.Name == "file" {
 			p.notice(s.param.Pos, "no $InputRunFileMonitor follows: the file is not read", "")

@@ -1,6 +1,7 @@
 package conf
 
 import (
+	"bytes"
 	"fmt"
 	"strings"
 )
@@ -14,6 +15,7 @@ func (p *parser) legacyAction(t token) Stmt {
 	case '~':
 		p.notice(t.pos(), "~ is the old way to write stop", `write "stop"`)
 		p.legacy.forget("action")
+		p.legacy.forget("action.legacy")
 		return &Stop{t.pos()}
 	case '@':
 		ok = a.forward(o)
@@ -41,27 +43,12 @@ func (p *parser) legacyAction(t token) Stmt {
 func (p *parser) finishAction(o *Object) {
 	module := ModuleName(o.Value("type"))
 	p.legacy.apply(o, module)
+	if protocol := o.Value("protocol"); protocol != "" {
+		p.legacy.apply(o, module+"."+protocol)
+	}
 	p.legacy.apply(o, module+".default")
 	p.legacy.apply(o, "action")
-	if module == "omfwd" {
-		forwardRebind(o)
-	}
-}
-
-// forwardRebind keeps of the two rebind intervals the one of the protocol.
-func forwardRebind(o *Object) {
-	kept := o.Params[:0]
-	for _, q := range o.Params {
-		switch proto, of, _ := strings.Cut(q.Name, "."); {
-		case of != "rebindInterval":
-		case proto != o.Value("protocol"):
-			continue
-		default:
-			q.Name = of
-		}
-		kept = append(kept, q)
-	}
-	o.Params = kept
+	p.legacy.apply(o, "action.legacy")
 }
 
 // scriptAction is told of action() objects: as in rsyslogd they end what
@@ -95,11 +82,9 @@ func (a *actionLine) template(o *Object) bool {
 		a.blanks()
 		at := a.at
 		name := a.span(" \t;#")
-		if name == "" {
-			a.report(a.pos(), "the name of a template is missing after ;", "")
-			return false
+		if name != "" { // as in rsyslogd, a lone ; says nothing
+			a.add(o, at, "template", name)
 		}
-		a.add(o, at, "template", name)
 		a.blanks()
 	}
 	if rest := a.rest(); rest != "" && rest[0] != '#' {
@@ -140,11 +125,10 @@ func (a *actionLine) file(o *Object) bool {
 func (a *actionLine) pipe(o *Object) bool {
 	a.add(o, 0, "type", "ompipe")
 	a.at++
-	a.blanks()
 	at := a.at
 	name := a.span(" \t;")
 	if name == "" {
-		a.report(a.tok.pos(), "the pipe has no name", "write |/path/to/pipe")
+		a.report(a.tok.pos(), "the pipe has no name", "write |/path/to/pipe, without a blank")
 		return false
 	}
 	a.add(o, at, "pipe", name)
@@ -232,12 +216,11 @@ func (a *actionLine) forwardOptions() ([]*Param, bool) {
 			level := opt[1:]
 			if len(level) != 1 || level[0] < '0' || level[0] > '9' {
 				a.report(at, fmt.Sprintf("invalid compression level in option %q", opt), "write z1 to z9")
-				return nil, false
+				break
 			}
 			options = append(options, word(at, "zipLevel", level), word(at, "compression.mode", "single"))
 		default:
 			a.report(at, fmt.Sprintf("unknown forwarding option %q", opt), "known are o (octet-counted framing) and z0 to z9 (compression)")
-			return nil, false
 		}
 		switch rest := a.rest(); {
 		case rest == "":
@@ -252,12 +235,15 @@ func (a *actionLine) forwardOptions() ([]*Param, bool) {
 }
 
 // users is *, or user,user. As in rsyslogd, names that are not behind
-// :omusrmsg: are on their way out.
+// :omusrmsg: are on their way out. What is followed by something else than a
+// template, a comment, a brace or & on its line is no list of users: rsyslogd takes
+// every word for one, and so hides typing errors.
 func (a *actionLine) users(o *Object) bool {
 	a.add(o, 0, "type", "omusrmsg")
-	next := a.tok.src.buf[a.tok.end:]
-	if len(next) > 0 && (next[0] == '(' || next[0] == '.' || next[0] == '=') {
-		a.report(a.tok.pos(), fmt.Sprintf("unknown object, statement or selector %q", a.tok.text), didYouMean(a.tok.text, statementNames()))
+	after := a.tok.src.buf[a.tok.end:]
+	after = bytes.TrimLeft(after[:count(after, func(c byte) bool { return c != '\n' })], " \t")
+	if len(after) > 0 && strings.IndexByte("#&}/", after[0]) < 0 {
+		a.report(a.tok.pos(), fmt.Sprintf("unknown object, statement or selector %q", a.tok.text), statementHint(a.tok.text))
 		a.tok.src.skipLine()
 		return false
 	}
@@ -265,6 +251,17 @@ func (a *actionLine) users(o *Object) bool {
 	a.notice(a.tok.pos(), fmt.Sprintf("action %q is read as the names of users", names), `write ":omusrmsg:`+names+`"`)
 	a.add(o, 0, "users", names)
 	return a.template(o)
+}
+
+// statementHint says what may be meant by a word that begins no statement.
+func statementHint(word string) string {
+	switch low := strings.ToLower(word); {
+	case low == "elseif" || low == "elsif" || low == "elif":
+		return `write "else if"`
+	case strings.Trim(word, "0123456789") == "":
+		return "a selector begins with the name of a facility or *, not with a number"
+	}
+	return didYouMean(word, statementNames())
 }
 
 func statementNames() []string {

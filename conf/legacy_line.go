@@ -63,7 +63,7 @@ func (d *directiveLine) until(stop string) string {
 func (d *directiveLine) end() {
 	d.blanks()
 	if rest := d.rest(); rest != "" && rest[0] != '#' {
-		d.notice(d.pos(), fmt.Sprintf("extra characters at the end of the directive are ignored: %q", rest), "")
+		d.report(d.pos(), fmt.Sprintf("extra characters at the end of the directive are ignored: %q", rest), "")
 	}
 }
 
@@ -89,8 +89,8 @@ func (d *directiveLine) param(dir directive) (*Param, bool) {
 	case anInt, aSize:
 		v, ok = d.number(at, dir, v)
 	case aMode:
-		if n, err := strconv.ParseUint(v, 8, 32); err != nil || n > 07777 {
-			d.report(at, fmt.Sprintf("$%s: %q is not a file mode", dir.name, v), "modes are octal, such as 0644")
+		if _, err := parseMode(v); err != nil {
+			d.report(at, fmt.Sprintf("$%s: %v", dir.name, err), "modes are four octal digits, such as 0644")
 			ok = false
 		}
 	}
@@ -100,10 +100,14 @@ func (d *directiveLine) param(dir directive) (*Param, bool) {
 
 // onOff knows on and off, and the words people use in their place.
 func (d *directiveLine) onOff(at Pos, dir directive, v string) (string, bool) {
-	switch strings.ToLower(v) {
-	case "on", "yes", "1", "true":
+	switch low := strings.ToLower(v); low {
+	case "on", "off":
+		return low, true
+	case "yes", "1", "true":
+		d.notice(at, fmt.Sprintf("%q is read as on; rsyslogd would ignore the line", v), `write "on"`)
 		return "on", true
-	case "off", "no", "0", "false":
+	case "no", "0", "false":
+		d.notice(at, fmt.Sprintf("%q is read as off; rsyslogd would ignore the line", v), `write "off"`)
 		return "off", true
 	}
 	d.report(at, fmt.Sprintf("$%s: value must be on or off, but is %q", dir.name, v), "")
@@ -114,15 +118,14 @@ func (d *directiveLine) onOff(at Pos, dir directive, v string) (string, bool) {
 // not count: 1,000.
 func (d *directiveLine) number(at Pos, dir directive, v string) (string, bool) {
 	digits := strings.NewReplacer(",", "", ".", "").Replace(v)
-	var err error
-	if dir.kind == aSize {
-		_, err = parseSize(digits)
-	} else {
-		_, err = strconv.ParseInt(digits, 10, 64)
+	parse := parseSize
+	if dir.kind == anInt {
+		parse = parseInt
 	}
+	n, err := parse(digits)
 	if err != nil {
-		d.report(at, fmt.Sprintf("$%s: %q is not a number", dir.name, v), "")
+		d.report(at, fmt.Sprintf("$%s: %v", dir.name, err), "")
 		return v, false
 	}
-	return digits, true
+	return strconv.FormatInt(n, 10), true
 }

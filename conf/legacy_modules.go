@@ -46,7 +46,7 @@ func netInputDirectives() []directive {
 		{name: "InputPTCPServerSupportOctetCountedFraming", kind: anOnOff, scope: toInput, module: "imptcp", param: "supportOctetCountedFraming"},
 
 		{name: "InputRELPServerRun", scope: runInput, module: "imrelp", param: "port"},
-		{name: "InputRELPServerBindRuleset", scope: toModule, module: "imrelp", param: "ruleset"},
+		{name: "InputRELPServerBindRuleset", scope: toInput, module: "imrelp", param: "ruleset"},
 	}
 }
 
@@ -54,13 +54,13 @@ func netInputDirectives() []directive {
 func localInputDirectives() []directive {
 	return []directive{
 		{name: "AddUnixListenSocket", scope: runInput, module: "imuxsock", param: "socket"},
-		{name: "InputUnixListenSocketAnnotate", kind: anOnOff, scope: toNextInput, module: "imuxsock", param: "annotate"},
-		{name: "InputUnixListenSocketCreatePath", kind: anOnOff, scope: toNextInput, module: "imuxsock", param: "createPath"},
-		{name: "InputUnixListenSocketFlowControl", kind: anOnOff, scope: toNextInput, module: "imuxsock", param: "flowControl"},
+		{name: "InputUnixListenSocketAnnotate", kind: anOnOff, scope: toInput, module: "imuxsock", param: "annotate"},
+		{name: "InputUnixListenSocketCreatePath", kind: anOnOff, scope: toInput, module: "imuxsock", param: "createPath"},
+		{name: "InputUnixListenSocketFlowControl", kind: anOnOff, scope: toInput, module: "imuxsock", param: "flowControl"},
 		{name: "InputUnixListenSocketHostName", scope: toNextInput, module: "imuxsock", param: "hostName"},
-		{name: "InputUnixListenSocketIgnoreMsgTimestamp", kind: anOnOff, scope: toNextInput, module: "imuxsock", param: "ignoreTimestamp"},
-		{name: "InputUnixListenSocketUsePIDFromSystem", kind: anOnOff, scope: toNextInput, module: "imuxsock", param: "usePIDFromSystem"},
-		{name: "InputUnixListenSocketUseSysTimeStamp", kind: anOnOff, scope: toNextInput, module: "imuxsock", param: "useSysTimeStamp"},
+		{name: "InputUnixListenSocketIgnoreMsgTimestamp", kind: anOnOff, scope: toInput, module: "imuxsock", param: "ignoreTimestamp"},
+		{name: "InputUnixListenSocketUsePIDFromSystem", kind: anOnOff, scope: toInput, module: "imuxsock", param: "usePIDFromSystem"},
+		{name: "InputUnixListenSocketUseSysTimeStamp", kind: anOnOff, scope: toInput, module: "imuxsock", param: "useSysTimeStamp"},
 		{name: "IMUXSockRateLimitInterval", kind: anInt, scope: toInput, module: "imuxsock", param: "rateLimit.interval"},
 		{name: "IMUXSockRateLimitBurst", kind: anInt, scope: toInput, module: "imuxsock", param: "rateLimit.burst"},
 		{name: "IMUXSockRateLimitSeverity", kind: anInt, scope: toInput, module: "imuxsock", param: "rateLimit.severity"},
@@ -91,13 +91,13 @@ func localInputDirectives() []directive {
 		{name: "InputFileName", scope: toNextInput, module: "imfile", param: "file"},
 		{name: "InputFileTag", scope: toNextInput, module: "imfile", param: "tag"},
 		{name: "InputFileStateFile", scope: toNextInput, module: "imfile", param: "stateFile"},
-		{name: "InputFileSeverity", scope: toInput, module: "imfile", param: "severity"},
-		{name: "InputFileFacility", scope: toInput, module: "imfile", param: "facility"},
+		{name: "InputFileSeverity", scope: toNextInput, module: "imfile", param: "severity"},
+		{name: "InputFileFacility", scope: toNextInput, module: "imfile", param: "facility"},
 		{name: "InputFileBindRuleset", scope: toInput, module: "imfile", param: "ruleset"},
 		{name: "InputFileReadMode", kind: anInt, scope: toNextInput, module: "imfile", param: "readMode"},
-		{name: "InputFileMaxLinesAtOnce", kind: aSize, scope: toInput, module: "imfile", param: "maxLinesAtOnce"},
-		{name: "InputFileTrimLineOverBytes", kind: anInt, scope: toInput, module: "imfile", param: "trimLineOverBytes"},
-		{name: "InputFilePersistStateInterval", kind: anInt, scope: toInput, module: "imfile", param: "persistStateInterval"},
+		{name: "InputFileMaxLinesAtOnce", kind: aSize, scope: toNextInput, module: "imfile", param: "maxLinesAtOnce"},
+		{name: "InputFileTrimLineOverBytes", kind: anInt, scope: toNextInput, module: "imfile", param: "trimLineOverBytes"},
+		{name: "InputFilePersistStateInterval", kind: anInt, scope: toNextInput, module: "imfile", param: "persistStateInterval"},
 		{name: "InputFilePollInterval", kind: anInt, scope: toModule, module: "imfile", param: "pollingInterval"},
 		{name: "InputRunFileMonitor", module: "imfile", do: (*parser).runFileMonitor},
 

@@ -56,12 +56,13 @@ func (p *parser) legacyTemplate(line *directiveLine) {
 	case strings.HasPrefix(rest, `"`):
 		end := closingQuote(rest)
 		if end < 0 {
-			p.report(at, "the template's text is never closed", `end it with "`)
-			return
+			// As rsyslogd does: the text is what the line has.
+			p.notice(at, "the template's text is never closed and ends with its line", `end it with "`)
+			rest += `"`
+			end = len(rest) - 1
 		}
-		text := &Param{Pos: at, Name: "string", Values: []string{rest[1:end]}, ValuePos: at}
-		o.Params = append(o.Params, word(at, "type", "string"), text)
-		line.at += end + 1
+		o.Params = append(o.Params, word(at, "type", "string"), word(at, "string", rest[1:end]))
+		line.at = min(line.at+end+1, len(line.tok.text))
 	case strings.HasPrefix(rest, "="):
 		line.at++
 		o.Params = append(o.Params, word(at, "type", "plugin"), word(at, "plugin", strings.TrimSpace(line.until(","))))
@@ -99,7 +100,7 @@ func (p *parser) templateOptions(o *Object, line *directiveLine) {
 			o.Params = append(o.Params, word(at, "option."+low, "on"))
 		case "":
 		default:
-			p.report(at, fmt.Sprintf("unknown template option %q", opt), didYouMean(opt, []string{"sql", "stdsql", "json", "casesensitive"}))
+			p.notice(at, fmt.Sprintf("unknown template option %q has no effect", opt), didYouMean(opt, []string{"sql", "stdsql", "json", "casesensitive"}))
 		}
 	}
 	line.end()
@@ -128,23 +129,21 @@ func (p *parser) allowedSender(line *directiveLine) {
 		p.report(at, fmt.Sprintf("unknown protocol %q in $AllowedSender", proto), "known are UDP and TCP")
 		return
 	}
-	if p.legacy.modules[module] == nil {
-		p.report(line.tok.pos(), "$AllowedSender "+proto+" needs module "+module+", which is not loaded", "write $ModLoad "+module+" before it")
-		return
-	}
-	q := &Param{Pos: line.tok.pos(), Name: "allowedSender", Array: true}
-	if have := p.legacy.modules[module].Param(q.Name); have != nil {
-		q.Values = append(q.Values, have.Values...)
+	q := p.legacy.senders[module]
+	if q == nil {
+		q = &Param{Pos: line.tok.pos(), Name: "allowedSender", Array: true}
 	}
 	line.blanks()
-	q.ValuePos = line.pos()
+	if q.Values == nil {
+		q.ValuePos = line.pos()
+	}
 	text, _, _ := strings.Cut(line.rest(), "#")
 	q.Values = append(q.Values, strings.FieldsFunc(text, func(r rune) bool { return r == ',' || r == ' ' || r == '\t' })...)
 	if len(q.Values) == 0 {
 		p.report(line.tok.pos(), "$AllowedSender names no sender", "write $AllowedSender "+proto+", 127.0.0.1, 192.0.2.0/24")
 		return
 	}
-	p.legacy.modules[module].set(q)
+	p.legacy.senders[module] = q
 }
 
 // resetConfig is $ResetConfigVariables: settings that wait are forgotten.
@@ -161,7 +160,8 @@ func (p *parser) includeConfig(line *directiveLine) {
 		p.report(line.tok.pos(), "$IncludeConfig needs the name of a file", "")
 		return
 	}
-	p.includeFiles(at, pattern, includeRequired)
+	t := line.tok
+	p.includeFiles(includer{at, t.src, t.at, t.end}, pattern, includeRequired)
 }
 
 // rulesetQueue is $RulesetCreateMainQueue on: the current ruleset gets a queue
@@ -227,7 +227,7 @@ func (p *parser) omitLocalLogging(line *directiveLine) {
 		return
 	}
 	q.Values[0] = map[string]string{"on": "off", "off": "on"}[q.Values[0]]
-	p.legacy.modules["imuxsock"].set(q)
+	p.toModule(line.tok, "imuxsock", q)
 }
 
 // runFileMonitor is $InputRunFileMonitor: it makes an input of what $InputFile…
@@ -251,11 +251,12 @@ func pstatFormat(format string) func(*parser, *directiveLine) {
 		if !ok {
 			return
 		}
-		if q.Values[0] == "off" {
-			format = "legacy"
+		if q.Values[0] == "on" {
+			q.Values[0] = format
+		} else {
+			q.Values[0] = "legacy"
 		}
-		q.Values[0] = format
-		p.legacy.modules["impstats"].set(q)
+		p.toModule(line.tok, "impstats", q)
 	}
 }
 

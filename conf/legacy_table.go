@@ -10,7 +10,7 @@ const (
 	toMainQueue               // main_queue()
 	toModule                  // module(load=…)
 	toAction                  // the actions that follow, of the module or all
-	toNextAction              // the next action
+	toNextAction              // the next action; any action uses it up
 	toDefaults                // the actions that follow, if they say nothing themselves
 	toInput                   // the inputs of the module that follow
 	toNextInput               // the next input of the module
@@ -23,6 +23,7 @@ type directive struct {
 	kind   valueKind
 	scope  scope
 	module string // "" is the core
+	only   string // of omfwd's actions only those of the protocol; "legacy": used up by legacy actions only
 	param  string // the RainerScript name
 	do     func(*parser, *directiveLine)
 }
@@ -33,31 +34,19 @@ var builtin = map[string]bool{
 	"pmrfc3164": true, "pmrfc5424": true,
 }
 
-// lookupDirective finds a directive by its name, which is compared without case.
-func lookupDirective(name string) (directive, bool) {
-	for _, table := range directiveTables() {
+// directives returns all directives by name in lower case.
+func directives() map[string]directive {
+	all := map[string]directive{}
+	for _, table := range [][]directive{
+		coreDirectives(), globalDirectives(), actionDirectives(),
+		queueDirectives("ActionQueue", toNextAction), queueDirectives("MainMsgQueue", toMainQueue),
+		netInputDirectives(), localInputDirectives(), moduleDirectives(),
+	} {
 		for _, d := range table {
-			if strings.EqualFold(d.name, name) {
-				return d, true
-			}
+			all[strings.ToLower(d.name)] = d
 		}
 	}
-	return directive{}, false
-}
-
-func directiveNames() []string {
-	var names []string
-	for _, table := range directiveTables() {
-		for _, d := range table {
-			names = append(names, d.name)
-		}
-	}
-	return names
-}
-
-func directiveTables() [][]directive {
-	return [][]directive{coreDirectives(), globalDirectives(), actionDirectives(), queueDirectives("ActionQueue", toNextAction),
-		queueDirectives("MainMsgQueue", toMainQueue), netInputDirectives(), localInputDirectives(), moduleDirectives()}
+	return all
 }
 
 // coreDirectives are those that do more than to set a value.
@@ -123,15 +112,15 @@ func globalDirectives() []directive {
 // actionDirectives set parameters of actions.
 func actionDirectives() []directive {
 	return []directive{
-		{name: "ActionName", scope: toNextAction, param: "name"},
-		{name: "ActionResumeInterval", kind: anInt, scope: toNextAction, param: "action.resumeInterval"},
+		{name: "ActionName", scope: toNextAction, only: "legacy", param: "name"},
+		{name: "ActionResumeInterval", kind: anInt, scope: toAction, param: "action.resumeInterval"},
 		{name: "ActionResumeRetryCount", kind: anInt, scope: toNextAction, param: "action.resumeRetryCount"},
-		{name: "ActionExecOnlyEveryNthTime", kind: anInt, scope: toNextAction, param: "action.execOnlyEveryNthTime"},
-		{name: "ActionExecOnlyEveryNthTimeTimeout", kind: anInt, scope: toNextAction, param: "action.execOnlyEveryNthTimeTimeout"},
+		{name: "ActionExecOnlyEveryNthTime", kind: anInt, scope: toNextAction, only: "legacy", param: "action.execOnlyEveryNthTime"},
+		{name: "ActionExecOnlyEveryNthTimeTimeout", kind: anInt, scope: toNextAction, only: "legacy", param: "action.execOnlyEveryNthTimeTimeout"},
 		{name: "ActionExecOnlyOnceEveryInterval", kind: anInt, scope: toAction, param: "action.execOnlyOnceEveryInterval"},
-		{name: "ActionExecOnlyWhenPreviousIsSuspended", kind: anOnOff, scope: toNextAction, param: "action.execOnlyWhenPreviousIsSuspended"},
-		{name: "ActionWriteAllMarkMessages", kind: anOnOff, scope: toAction, param: "action.writeAllMarkMessages"},
-		{name: "RepeatedMsgContainsOriginalMsg", kind: anOnOff, scope: toNextAction, param: "action.repeatedmsgcontainsoriginalmsg"},
+		{name: "ActionExecOnlyWhenPreviousIsSuspended", kind: anOnOff, scope: toAction, param: "action.execOnlyWhenPreviousIsSuspended"},
+		{name: "ActionWriteAllMarkMessages", kind: anOnOff, scope: toNextAction, only: "legacy", param: "action.writeAllMarkMessages"},
+		{name: "RepeatedMsgContainsOriginalMsg", kind: anOnOff, scope: toAction, param: "action.repeatedmsgcontainsoriginalmsg"},
 
 		{name: "ActionFileDefaultTemplate", scope: toDefaults, module: "omfile", param: "template"},
 		{name: "ActionFileEnableSync", kind: anOnOff, scope: toDefaults, module: "omfile", param: "sync"},
@@ -156,19 +145,18 @@ func actionDirectives() []directive {
 		{name: "OMFileForceChown", do: goneAway},
 
 		{name: "ActionForwardDefaultTemplate", scope: toDefaults, module: "omfwd", param: "template"},
-		{name: "ActionForwardDefaultTemplateName", scope: toDefaults, module: "omfwd", param: "template"},
-		{name: "ActionSendTCPRebindInterval", kind: anInt, scope: toAction, module: "omfwd", param: "tcp.rebindInterval"},
-		{name: "ActionSendUDPRebindInterval", kind: anInt, scope: toAction, module: "omfwd", param: "udp.rebindInterval"},
-		{name: "ActionSendTCPKeepAlive", kind: anOnOff, scope: toAction, module: "omfwd", param: "keepAlive"},
-		{name: "ActionSendTCPKeepAlive_Probes", kind: anInt, scope: toAction, module: "omfwd", param: "keepAlive.probes"},
-		{name: "ActionSendTCPKeepAlive_Intvl", kind: anInt, scope: toAction, module: "omfwd", param: "keepAlive.interval"},
-		{name: "ActionSendTCPKeepAlive_Time", kind: anInt, scope: toAction, module: "omfwd", param: "keepAlive.time"},
-		{name: "ActionSendStreamDriver", scope: toAction, module: "omfwd", param: "streamDriver"},
-		{name: "ActionSendStreamDriverMode", kind: anInt, scope: toAction, module: "omfwd", param: "streamDriverMode"},
-		{name: "ActionSendStreamDriverAuthMode", scope: toAction, module: "omfwd", param: "streamDriverAuthMode"},
-		{name: "ActionSendStreamDriverPermittedPeer", scope: toNextAction, module: "omfwd", param: "streamDriverPermittedPeers"},
-		{name: "ActionSendStreamDriverRemoteSNI", scope: toAction, module: "omfwd", param: "streamDriver.remoteSNI"},
-		{name: "ActionSendResendLastMsgOnReconnect", kind: anOnOff, scope: toAction, module: "omfwd", param: "resendLastMsgOnReconnect"},
+		{name: "ActionSendTCPRebindInterval", kind: anInt, scope: toAction, module: "omfwd", only: "tcp", param: "rebindInterval"},
+		{name: "ActionSendUDPRebindInterval", kind: anInt, scope: toAction, module: "omfwd", only: "udp", param: "rebindInterval"},
+		{name: "ActionSendTCPKeepAlive", kind: anOnOff, scope: toAction, module: "omfwd", only: "tcp", param: "keepAlive"},
+		{name: "ActionSendTCPKeepAlive_Probes", kind: anInt, scope: toAction, module: "omfwd", only: "tcp", param: "keepAlive.probes"},
+		{name: "ActionSendTCPKeepAlive_Intvl", kind: anInt, scope: toAction, module: "omfwd", only: "tcp", param: "keepAlive.interval"},
+		{name: "ActionSendTCPKeepAlive_Time", kind: anInt, scope: toAction, module: "omfwd", only: "tcp", param: "keepAlive.time"},
+		{name: "ActionSendStreamDriver", scope: toAction, module: "omfwd", only: "tcp", param: "streamDriver"},
+		{name: "ActionSendStreamDriverMode", kind: anInt, scope: toAction, module: "omfwd", only: "tcp", param: "streamDriverMode"},
+		{name: "ActionSendStreamDriverAuthMode", scope: toAction, module: "omfwd", only: "tcp", param: "streamDriverAuthMode"},
+		{name: "ActionSendStreamDriverPermittedPeer", scope: toNextAction, module: "omfwd", only: "tcp", param: "streamDriverPermittedPeers"},
+		{name: "ActionSendStreamDriverRemoteSNI", scope: toAction, module: "omfwd", only: "tcp", param: "streamDriver.remoteSNI"},
+		{name: "ActionSendResendLastMsgOnReconnect", kind: anOnOff, scope: toAction, module: "omfwd", only: "tcp", param: "resendLastMsgOnReconnect"},
 	}
 }
 
@@ -188,7 +176,7 @@ func queueDirectives(prefix string, s scope) []directive {
 		{name: "MaxDiskSpace", kind: aSize, param: "maxDiskSpace"},
 		{name: "MaxFileSize", kind: aSize, param: "maxFileSize"},
 		{name: "SaveOnShutdown", kind: anOnOff, param: "saveOnShutdown"},
-		{name: "Size", kind: anInt, param: "size"},
+		{name: "Size", kind: aSize, param: "size"},
 		{name: "SyncQueueFiles", kind: anOnOff, param: "syncQueueFiles"},
 		{name: "TimeoutActionCompletion", kind: anInt, param: "timeoutActionCompletion"},
 		{name: "TimeoutEnqueue", kind: anInt, param: "timeoutEnqueue"},

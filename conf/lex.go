@@ -12,7 +12,12 @@ import (
 type lexer struct {
 	stack []*source
 	mode  mode
-	fail  func(p Pos, msg, suggest string) // told of what is no token
+	fail  func(e Error) // told of what is no token
+}
+
+// broken reports what rsyslogd does not get over.
+func (l *lexer) broken(at Pos, msg, suggest string) {
+	l.fail(Error{Pos: at, Msg: msg, Suggest: suggest, Fatal: true})
 }
 
 func (l *lexer) top() *source { return l.stack[len(l.stack)-1] }
@@ -65,7 +70,7 @@ func (l *lexer) skip(s *source) bool {
 	case bytes.HasPrefix(s.buf[s.at:], []byte("/*")):
 		n := bytes.Index(s.buf[s.at+2:], []byte("*/"))
 		if n < 0 {
-			l.fail(s.pos(s.at), "comment is never closed", `end it with "*/"`)
+			l.fail(Error{Pos: s.pos(s.at), Msg: "comment is never closed", Suggest: `end it with "*/"`})
 			s.at = len(s.buf)
 			return true
 		}
@@ -84,15 +89,25 @@ func (s *source) skipLine() {
 	}
 }
 
-// invalid reports the bytes from the current place that cannot begin a token,
-// and skips them. A run of punctuation is one error, not many.
+// invalid reports the byte at the current place, which cannot begin a token, and
+// passes it and its like.
 func (l *lexer) invalid(s *source, where, suggest string) {
-	n := 1
-	for n < 32 && s.at+n < len(s.buf) && s.buf[s.at+n] == s.buf[s.at] {
-		n++
+	c := s.buf[s.at]
+	l.broken(s.pos(s.at), "unexpected "+printable(s.buf[s.at:s.at+1])+" "+where, suggest)
+	s.at += s.span(func(d byte) bool { return d == c })
+}
+
+// printable quotes text of the configuration for an error.
+func printable(b []byte) string {
+	for _, c := range b {
+		if c < ' ' || c >= 0x7f {
+			return strconv.QuoteToASCII(string(b))
+		}
 	}
-	l.fail(s.pos(s.at), "unexpected "+strconv.Quote(string(s.buf[s.at:s.at+n]))+" "+where, suggest)
-	s.at += n
+	if bytes.IndexByte(b, '"') >= 0 {
+		return "'" + string(b) + "'"
+	}
+	return `"` + string(b) + `"`
 }
 
 // object reads a token inside the parentheses of an object.
@@ -109,17 +124,20 @@ func (l *lexer) object(s *source) (token, bool) {
 	case c == '#':
 		s.skipLine()
 	case isAlpha(c):
+		if kind, n := s.objectStart(); n > 0 {
+			return s.take(tObject, n, kind), true // the one before it was not closed
+		}
 		n := s.span(func(c byte) bool { return isAlnum(c) || c == '_' || c == '.' })
 		return s.take(tName, n, string(s.buf[s.at:s.at+n])), true
 	case c == '"' || c == '`':
 		return l.quoted(s, c, false)
 	case c == '\'':
-		l.fail(s.pos(s.at), "parameters are not written in single quotes", `write "value"`)
+		l.broken(s.pos(s.at), "parameters are not written in single quotes", `write "value"`)
 		return l.quoted(s, c, false)
 	case c >= '0' && c <= '9':
 		n := s.span(func(c byte) bool { return isAlnum(c) || c == '.' })
 		word := string(s.buf[s.at : s.at+n])
-		l.fail(s.pos(s.at), "parameters are written in double quotes", `write "`+word+`"`)
+		l.broken(s.pos(s.at), "parameters are written in double quotes", `write "`+word+`"`)
 		return s.take(tString, n, word), true
 	default:
 		l.invalid(s, "in an object", "")
@@ -132,6 +150,12 @@ func (l *lexer) expr(s *source) (token, bool) {
 	if l.skip(s) {
 		return token{}, false
 	}
+	if s.atLineStart() {
+		// No line of an expression looks like a selector: the expression was not ended.
+		if n := selectorLen(s.buf[s.at:]); n > 0 {
+			return s.take(tPRIFilter, n, string(s.buf[s.at:s.at+n])), true
+		}
+	}
 	c := s.buf[s.at]
 	switch {
 	case isAlpha(c):
@@ -143,7 +167,7 @@ func (l *lexer) expr(s *source) (token, bool) {
 	case c == '"' || c == '\'' || c == '`':
 		return l.quoted(s, c, true)
 	case c == '#':
-		l.fail(s.pos(s.at), "no # comment inside an expression", "put the comment between /* and */")
+		l.broken(s.pos(s.at), "no # comment inside an expression", "put the comment between /* and */")
 		s.skipLine()
 		return token{}, false
 	}
@@ -189,7 +213,7 @@ func (l *lexer) number(s *source) token {
 	v, err := strconv.ParseInt(word, 0, 64)
 	if err != nil || strings.HasPrefix(strings.ToLower(word), "0b") || strings.HasPrefix(strings.ToLower(word), "0o") {
 		if v != math.MaxInt64 {
-			l.fail(s.pos(s.at), strconv.Quote(word)+" is not a number", "numbers are decimal, octal with a leading 0, or hexadecimal with 0x; text goes in quotes")
+			l.broken(s.pos(s.at), strconv.Quote(word)+" is not a number", "numbers are decimal, octal with a leading 0, or hexadecimal with 0x; text goes in quotes")
 		}
 	}
 	t := s.take(tNumber, n, word)
@@ -229,6 +253,8 @@ func (l *lexer) call(s *source) (token, bool) {
 	l.mode = modeStatement
 	return s.take(tName, n, string(s.buf[s.at:s.at+n])), true
 }
+
+func (s *source) atLineStart() bool { return s.at == 0 || s.buf[s.at-1] == '\n' }
 
 // span counts the bytes from here for which in holds.
 func (s *source) span(in func(byte) bool) int {

@@ -9,7 +9,7 @@ import (
 // longest match of a set of patterns; the order of the tests here gives the same
 // result.
 func (l *lexer) statement(s *source) (token, bool) {
-	if s.at == 0 || s.buf[s.at-1] == '\n' {
+	if s.atLineStart() {
 		if t, ok := l.lineStart(s); ok {
 			return t, true
 		}
@@ -155,12 +155,9 @@ func (l *lexer) word(s *source) token {
 	n := s.span(isTarget)
 	word := string(s.buf[s.at : s.at+n])
 	low := strings.ToLower(word)
-	if objectKinds[low] {
-		open := n + count(s.buf[s.at+n:], func(c byte) bool { return c == ' ' || c == '\t' || c == '\n' })
-		if s.at+open < len(s.buf) && s.buf[s.at+open] == '(' {
-			l.mode = modeObject
-			return s.take(tObject, open+1, low)
-		}
+	if kind, n := s.objectStart(); n > 0 {
+		l.mode = modeObject
+		return s.take(tObject, n, kind)
 	}
 	if m, ok := statementWords[low]; ok {
 		l.mode = m
@@ -169,14 +166,28 @@ func (l *lexer) word(s *source) token {
 	return s.take(tLegacyAction, n, word)
 }
 
+// objectStart returns the kind and the length of what begins an object here, up
+// to the parenthesis.
+func (s *source) objectStart() (kind string, n int) {
+	n = s.span(isTarget)
+	kind = strings.ToLower(string(s.buf[s.at : s.at+min(n, 32)]))
+	if !objectKinds[kind] {
+		return "", 0
+	}
+	n += count(s.buf[s.at+n:], func(c byte) bool { return c == ' ' || c == '\t' || c == '\n' })
+	if s.at+n == len(s.buf) || s.buf[s.at+n] != '(' {
+		return "", 0
+	}
+	return kind, n + 1
+}
+
 // directive reads a line that begins with $word. Of $IncludeConfig it reads no
 // more than the name, as rsyslogd does.
 func (l *lexer) directive(s *source) (token, bool) {
 	n := s.line()
 	line := string(s.buf[s.at : s.at+n])
 	if n < 2 || !isAlpha(line[1]) {
-		l.invalid(s, "where a statement is expected", "a variable can only be used in an expression")
-		return token{}, false
+		return l.badLine(s, "unexpected $ where a statement is expected", "a variable can only be used in an expression"), true
 	}
 	word := strings.ToLower(line[1 : 1+count([]byte(line[1:]), isAlnum)])
 	kind := tDirective
@@ -211,11 +222,15 @@ func (l *lexer) legacyTarget(s *source) (token, bool) {
 		if name > 0 && 1+name < n && line[1+name] == ':' {
 			return s.take(tLegacyAction, n, string(line)), true
 		}
-		l.fail(s.pos(s.at), "this is neither a property filter nor a module's action",
-			`a property filter begins its line and reads :property, operation, "value"; a module's action reads :module:parameters`)
-		s.skipLine()
-		return token{}, false
+		return l.badLine(s, "this is neither a property filter nor a module's action",
+			`a property filter begins its line and reads :property, operation, "value"; a module's action reads :module:parameters`), true
 	}
-	l.invalid(s, "where a statement is expected", "")
-	return token{}, false
+	return l.badLine(s, "unexpected "+printable(line[:1])+" where a statement is expected", ""), true
+}
+
+// badLine reports that the rest of the line is no statement. (rsyslogd drops one
+// character and takes the words after it for the names of users.)
+func (l *lexer) badLine(s *source, msg, suggest string) token {
+	l.fail(Error{Pos: s.pos(s.at), Msg: msg, Suggest: suggest})
+	return s.take(tBad, s.line(), "")
 }

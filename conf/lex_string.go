@@ -14,7 +14,7 @@ func (l *lexer) quoted(s *source, quote byte, inExpr bool) (token, bool) {
 	at := start + 1
 	for {
 		if at >= len(s.buf) {
-			l.fail(s.pos(start), "string is never closed", "end it with "+string(quote))
+			l.broken(s.pos(start), "string is never closed", "end it with "+string(quote))
 			// Take it to end with its line: what follows can then still be read.
 			s.skipLine()
 			return token{kind: tString, text: string(s.buf[start+1 : s.at]), src: s, at: start, end: s.at}, true
@@ -27,12 +27,12 @@ func (l *lexer) quoted(s *source, quote byte, inExpr bool) (token, bool) {
 		case c == '\\':
 			n, ok := unescape(&b, s.buf[at:])
 			if !ok {
-				l.fail(s.pos(at), "unknown escape sequence "+strconv.Quote(string(s.buf[at:min(at+2, len(s.buf))])), `known are \\ \" \' \$ \a \b \f \n \r \t \v, \xHH and \ooo`)
+				l.broken(s.pos(at), "unknown escape sequence "+printable(s.buf[at:min(at+2, len(s.buf))]), `known are \\ \" \' \$ \a \b \f \n \r \t \v, \xHH and \ooo`)
 			}
 			at += n
 			continue
 		case c == '$' && quote == '"' && inExpr:
-			l.fail(s.pos(at), "a $ in double quotes has to be escaped in an expression", `write \$, or use single quotes`)
+			l.broken(s.pos(at), "a $ in double quotes has to be escaped in an expression", `write \$, or use single quotes`)
 		}
 		b.WriteByte(c)
 		at++
@@ -96,12 +96,12 @@ func (l *lexer) backticks(t token) string {
 	}
 	file, ok := strings.CutPrefix(t.text, "cat ")
 	if !ok {
-		l.fail(t.pos(), "backticks know only echo and cat; this is read as an empty string", "write `echo $VARIABLE` or `cat FILE`")
+		l.fail(Error{Pos: t.pos(), Msg: "backticks know only echo and cat; this is read as an empty string", Suggest: "write `echo $VARIABLE` or `cat FILE`"})
 		return ""
 	}
 	text, err := readBounded(file, maxCat)
 	if err != nil {
-		l.fail(t.pos(), "cannot read the file: "+err.Error()+"; this is read as an empty string", "")
+		l.fail(Error{Pos: t.pos(), Msg: "cannot read " + reason(err) + "; this is read as an empty string"})
 		return ""
 	}
 	return string(text)

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 )
 
 // Load reads a configuration file and everything it includes. It reads on after
@@ -11,7 +12,8 @@ import (
 // *multierror.Error of *Error) all that could not.
 func Load(file string) (*Config, error) {
 	p := newParser()
-	p.includeFile(Pos{File: file, Line: 1, Col: 1}, file)
+	at := Pos{File: file, Line: 1, Col: 1}
+	p.push(includer{at: at}, p.readFiles(at, []string{file}))
 	return p.parse()
 }
 
@@ -19,7 +21,7 @@ func Load(file string) (*Config, error) {
 // names of included files are relative to the working directory, as with Load.
 func Parse(name string, text []byte) (*Config, error) {
 	p := newParser()
-	p.push(Pos{File: name, Line: 1, Col: 1}, &Source{Name: name, Text: text})
+	p.push(includer{at: Pos{File: name, Line: 1, Col: 1}}, []*Source{{Name: name, Text: text}})
 	return p.parse()
 }
 
@@ -47,7 +49,7 @@ func readBounded(file string, limit int64) ([]byte, error) {
 
 // errorAt makes an error that quotes its line.
 func (c *Config) errorAt(at Pos, msg, suggest string) *Error {
-	e := &Error{Pos: at, Msg: msg, Suggest: suggest}
+	e := &Error{Pos: at, Msg: msg, Suggest: strings.TrimSpace(suggest)}
 	for _, s := range c.Sources {
 		if s.Name == at.File {
 			e.Line = s.lineText(at.Line)

@@ -10,7 +10,8 @@ import (
 // Bounds that no honest configuration comes near.
 const (
 	maxErrors    = 100      // errors reported before giving up
-	maxDepth     = 500      // statements, or parentheses, inside one another
+	maxNotices   = 100      // notices kept
+	maxDepth     = 2000     // statements, or parentheses, inside one another
 	maxOperators = 10000    // operators in one expression
 	maxInclude   = 20       // files including one another
 	maxFiles     = 10000    // files read
@@ -24,29 +25,34 @@ type parser struct {
 	lexer
 	tok     token
 	have    bool
+	last    token // the one taken before it
+	taken   int   // how many were
 	depth   int
 	cfg     *Config
 	errs    []*Error
 	legacy  *legacy
+	known   map[string]directive
 	pending []Stmt  // objects made by directives while a statement was read
 	into    *[]Stmt // where statements of the top level go: $RuleSet changes it
 	lost    bool    // an error was passed over: stray braces are no news
 	read    readBudget
+	expand  func(pattern string) ([]string, error) // which files a pattern stands for
 }
 
 func newParser() *parser {
 	p := &parser{cfg: &Config{}}
-	p.fail = p.report
+	p.fail = p.add
 	p.into = &p.cfg.Stmts
-	p.legacy = newLegacy()
+	p.expand = func(pattern string) ([]string, error) { return expandInclude(pattern, 0) }
+	p.legacy, p.known = newLegacy(), directives()
 	return p
 }
 
 // parse reads everything on the stack of sources.
 func (p *parser) parse() (*Config, error) {
 	for p.peek().kind != tEOF && len(p.errs) < maxErrors {
-		p.topLevel()
 		p.flush()
+		p.topLevel()
 	}
 	p.flush()
 	p.finishLegacy()
@@ -88,36 +94,64 @@ func (p *parser) peek() token {
 func (p *parser) advance() token {
 	t := p.peek()
 	p.have = false
+	p.last = t
+	p.taken++
 	return t
 }
 
+// unread gives back the token taken last.
+func (p *parser) unread(t token) { p.tok, p.have = t, true }
+
 func (p *parser) accept(kind tokenKind, text string) bool {
 	if p.peek().is(kind, text) {
-		p.have = false
+		p.advance()
 		return true
 	}
 	return false
 }
 
-// expect takes the token given, or reports what is missing.
+// expect takes the token given, or reports what is missing. What is missing at
+// the end of a line is reported there, not where the next token is.
 func (p *parser) expect(kind tokenKind, text, where string) bool {
 	if p.accept(kind, text) {
 		return true
 	}
 	t := p.peek()
-	p.report(t.pos(), fmt.Sprintf("expected %q %s, found %s", text, where, t), "")
+	switch {
+	case t.kind == tBad:
+	case p.last.src == t.src && p.last.src != nil && t.pos().Line > p.last.endPos().Line:
+		p.broken(p.last.endPos(), fmt.Sprintf("expected %q %s", text, where), "")
+	default:
+		suggest := ""
+		if t.kind == tFunc {
+			suggest = didYouMean(t.text, operatorWords())
+		}
+		p.broken(t.pos(), fmt.Sprintf("expected %q %s, found %s", text, where, t), suggest)
+	}
 	return false
 }
 
-// report adds an error.
-func (p *parser) report(at Pos, msg, suggest string) {
+// add adds an error.
+func (p *parser) add(e Error) {
 	if len(p.errs) < maxErrors {
-		p.errs = append(p.errs, p.cfg.errorAt(at, msg, suggest))
+		at := p.cfg.errorAt(e.Pos, e.Msg, e.Suggest)
+		at.Fatal = e.Fatal
+		p.errs = append(p.errs, at)
 	}
+}
+
+// report adds an error rsyslogd gets over.
+func (p *parser) report(at Pos, msg, suggest string) {
+	p.add(Error{Pos: at, Msg: msg, Suggest: suggest})
 }
 
 // notice adds something the user should know.
 func (p *parser) notice(at Pos, msg, suggest string) {
+	if len(p.cfg.Notices) == maxNotices {
+		msg, suggest = "there is more to note, which is not shown", ""
+	} else if len(p.cfg.Notices) > maxNotices {
+		return
+	}
 	e := p.cfg.errorAt(at, msg, suggest)
 	e.Notice = true
 	p.cfg.Notices = append(p.cfg.Notices, e)
@@ -126,13 +160,14 @@ func (p *parser) notice(at Pos, msg, suggest string) {
 // topLevel reads one object or statement.
 func (p *parser) topLevel() {
 	t := p.peek()
+	before := p.taken
 	switch {
 	case t.kind == tRuleset:
 		p.advance()
 		p.selectRuleset(t)
 	case t.kind == tObject && t.text != "action" && t.text != "include":
 		if o, ok := p.object(); !ok {
-			p.recover()
+			p.recover(p.taken > before)
 		} else if o != nil {
 			p.addObject(o)
 		}
@@ -142,39 +177,52 @@ func (p *parser) topLevel() {
 		stmts, ok := p.statement()
 		*p.into = append(*p.into, stmts...)
 		if !ok {
-			p.recover()
+			p.recover(p.taken > before)
 		}
 	}
 }
 
 // recover goes on after a syntax error, at the next line that looks like the
-// beginning of a statement of the top level. (rsyslogd stops here.)
-func (p *parser) recover() {
+// beginning of a statement of the top level. (rsyslogd stops here.) progress says
+// that the error was not in the first token of the statement: then its line may be
+// such a line itself.
+func (p *parser) recover(progress bool) {
 	p.mode, p.lost, p.depth = modeStatement, true, 0
 	if p.have && p.tok.kind == tEOF {
 		return
 	}
-	if p.have && p.tok.src == p.top() {
-		p.top().at = p.tok.at
+	s := p.top()
+	if p.have && p.tok.src == s {
+		s.at = p.tok.at
+		if progress && s.atLineStart() && s.beginsStatement() {
+			p.have = false
+			return
+		}
 	}
 	p.have = false
-	s := p.top()
 	for s.skipLine(); s.at+1 < len(s.buf); s.skipLine() {
 		s.at++
-		if c := s.buf[s.at]; isWord(c) || strings.IndexByte("*:$/-@|&", c) >= 0 {
-			word := strings.ToLower(string(s.buf[s.at : s.at+s.span(isWord)]))
-			if word != "then" && word != "else" && word != "do" && !exprWords[word] {
-				return
-			}
+		if s.beginsStatement() {
+			return
 		}
 	}
 	s.at = len(s.buf)
 }
 
+// beginsStatement says whether the line looks like the beginning of a statement
+// rather than the middle of one.
+func (s *source) beginsStatement() bool {
+	if c := s.buf[s.at]; !isWord(c) && strings.IndexByte("*:$/-@|&", c) < 0 {
+		return false
+	}
+	word := strings.ToLower(string(s.buf[s.at : s.at+s.span(isWord)]))
+	return word != "then" && word != "else" && word != "do" && !exprWords[word]
+}
+
 // statement reads one statement, which may be several actions joined by &.
 func (p *parser) statement() ([]Stmt, bool) {
 	if p.depth++; p.depth > maxDepth {
-		p.report(p.peek().pos(), fmt.Sprintf("more than %d statements inside one another", maxDepth), "")
+		p.broken(p.peek().pos(), fmt.Sprintf("more than %d statements inside one another", maxDepth), "")
 		return nil, false
 	}
 	defer func() { p.depth-- }()
@@ -190,6 +238,9 @@ func (p *parser) statement() ([]Stmt, bool) {
 		return p.propertyFilter(t)
 	case tLegacyAction:
 		return p.actions()
+	case tBad:
+		p.advance()
+		return nil, true
 	case tObject:
 		switch t.text {
 		case "action":
@@ -197,11 +248,11 @@ func (p *parser) statement() ([]Stmt, bool) {
 		case "include":
 			return nil, p.include()
 		}
-		p.report(t.pos(), t.text+"() is a declaration and cannot stand among statements", "move it to the top level of the configuration")
+		p.broken(t.pos(), t.text+"() is a declaration and cannot stand among statements", "move it to the top level of the configuration")
 		_, ok := p.object()
 		return nil, ok
 	}
-	p.report(t.pos(), "expected a statement, found "+t.String(), "")
+	p.broken(t.pos(), "expected a statement, found "+t.String(), "")
 	return nil, false
 }
 
@@ -227,9 +278,9 @@ func (p *parser) keyword(t token) ([]Stmt, bool) {
 	case "reload_lookup_table":
 		s, ok = p.reload(t)
 	case "else":
-		p.report(t.pos(), "else without an if before it", "")
+		p.broken(t.pos(), "else without an if before it", "")
 	default:
-		p.report(t.pos(), "unexpected "+t.String(), "")
+		p.broken(t.pos(), "unexpected "+t.String(), "")
 	}
 	if !ok || s == nil {
 		return nil, ok
@@ -259,7 +310,7 @@ func (p *parser) block() ([]Stmt, bool) {
 		return p.statement()
 	}
 	if close := p.peek(); close.is(tPunct, "}") {
-		p.report(close.pos(), "a block needs at least one statement", "write continue for a block that does nothing")
+		p.broken(close.pos(), "a block needs at least one statement", "write continue for a block that does nothing")
 		p.advance()
 		return nil, true
 	}
@@ -271,7 +322,7 @@ func (p *parser) blockRest(open token) ([]Stmt, bool) {
 	var all []Stmt
 	for !p.accept(tPunct, "}") {
 		if p.peek().kind == tEOF {
-			p.report(open.pos(), "this block is never closed", `end it with "}" on a line of its own`)
+			p.broken(open.pos(), "this block is never closed", `end it with "}" on a line of its own`)
 			return all, true
 		}
 		stmts, ok := p.statement()
@@ -318,7 +369,7 @@ func (p *parser) set(t token) (Stmt, bool) {
 func (p *parser) expectVar(where string) bool {
 	v := p.peek()
 	if v.kind != tVar {
-		p.report(v.pos(), "expected a variable "+where+", found "+v.String(), "variables are $!name, $.name and $/name")
+		p.broken(v.pos(), "expected a variable "+where+", found "+v.String(), "variables are $!name, $.name and $/name")
 		return false
 	}
 	p.advance()
@@ -333,13 +384,13 @@ func (p *parser) reload(t token) (Stmt, bool) {
 	name := p.advance()
 	s.Table = name.text
 	if name.kind != tString {
-		p.report(name.pos(), "expected the name of a lookup table in quotes, found "+name.String(), "")
+		p.broken(name.pos(), "expected the name of a lookup table in quotes, found "+name.String(), "")
 		return nil, false
 	}
 	if p.accept(tPunct, ",") {
 		stub := p.advance()
 		if stub.kind != tString {
-			p.report(stub.pos(), "expected a value in quotes, found "+stub.String(), "")
+			p.broken(stub.pos(), "expected a value in quotes, found "+stub.String(), "")
 			return nil, false
 		}
 		s.Stub = stub.text
@@ -354,6 +405,9 @@ func (p *parser) actions() ([]Stmt, bool) {
 		stmt, ok := p.action()
 		if stmt != nil {
 			all = append(all, stmt)
+		}
+		for ok && p.peek().kind == tBad {
+			p.advance() // no end of the list for rsyslogd
 		}
 		if !ok || !p.accept(tPunct, "&") {
 			return all, ok
@@ -384,7 +438,7 @@ func (p *parser) action() (Stmt, bool) {
 		p.advance()
 		name := p.advance()
 		if name.kind != tName {
-			p.report(name.pos(), "expected the name of a ruleset after call, found "+name.String(), "")
+			p.broken(name.pos(), "expected the name of a ruleset after call, found "+name.String(), "")
 			return nil, false
 		}
 		return &Call{t.pos(), name.text}, true
@@ -396,6 +450,6 @@ func (p *parser) action() (Stmt, bool) {
 		}
 		return &CallIndirect{t.pos(), x}, true
 	}
-	p.report(t.pos(), "expected an action, found "+t.String(), "")
+	p.broken(t.pos(), "expected an action, found "+t.String(), "")
 	return nil, false
 }

@@ -26,14 +26,14 @@ func (p *parser) binary(level int, operators *int) (Expr, bool) {
 		op := p.peek()
 		prec := precedence[op.text]
 		if op.kind == tPunct && op.text == "=" {
-			p.report(op.pos(), `"=" compares nothing`, `write "=="`)
+			p.broken(op.pos(), `"=" compares nothing`, `write "=="`)
 			prec, op.text = precedence["=="], "=="
 		}
 		if op.kind != tPunct || prec < level {
 			return x, true
 		}
 		if *operators++; *operators > maxOperators {
-			p.report(op.pos(), fmt.Sprintf("more than %d operators in one expression", maxOperators), "")
+			p.broken(op.pos(), fmt.Sprintf("more than %d operators in one expression", maxOperators), "")
 			return nil, false
 		}
 		p.advance()
@@ -47,7 +47,7 @@ func (p *parser) binary(level int, operators *int) (Expr, bool) {
 
 func (p *parser) unary(operators *int) (Expr, bool) {
 	if p.depth++; p.depth > maxDepth {
-		p.report(p.peek().pos(), fmt.Sprintf("more than %d levels inside one another", maxDepth), "")
+		p.broken(p.peek().pos(), fmt.Sprintf("more than %d levels inside one another", maxDepth), "")
 		return nil, false
 	}
 	defer func() { p.depth-- }()
@@ -60,7 +60,7 @@ func (p *parser) unary(operators *int) (Expr, bool) {
 		return &Str{at, t.text}, true
 	case tVar:
 		if t.text == "" {
-			p.report(at, "a $ without a name", "text that contains a $ goes in single quotes")
+			p.broken(at, "a $ without a name", "text that contains a $ goes in single quotes")
 			return nil, false
 		}
 		return &Var{at, t.text}, true
@@ -78,14 +78,14 @@ func (p *parser) unary(operators *int) (Expr, bool) {
 			return p.array(t)
 		}
 	}
-	p.report(at, "expected a value in the expression, found "+t.String(), "")
+	p.broken(at, "expected a value in the expression, found "+t.String(), "")
 	return nil, false
 }
 
 func (p *parser) function(t token, operators *int) (Expr, bool) {
 	f := &Func{Pos: t.pos(), Name: t.text}
 	if !p.peek().is(tPunct, "(") {
-		p.report(t.pos(), fmt.Sprintf("%s is neither a variable nor a function call", t), didYouMean(t.text, operatorWords())+exprHint)
+		p.broken(t.pos(), fmt.Sprintf("%s is neither a variable nor a function call", t), didYouMean(t.text, operatorWords())+exprHint)
 		return nil, false
 	}
 	p.advance()
@@ -120,7 +120,7 @@ func (p *parser) array(open token) (Expr, bool) {
 	for {
 		t := p.advance()
 		if t.kind != tString {
-			p.report(t.pos(), "expected a string in the array, found "+t.String(), `arrays are written ["one", "two"]`)
+			p.broken(t.pos(), "expected a string in the array, found "+t.String(), `arrays are written ["one", "two"]`)
 			return nil, false
 		}
 		a.Elems = append(a.Elems, &Str{t.pos(), t.text})

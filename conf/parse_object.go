@@ -25,7 +25,7 @@ func (p *parser) object() (*Object, bool) {
 		}
 		o.Body, ok = p.blockRest(open)
 	case "property", "constant":
-		p.report(o.Pos, o.Kind+"() stands only inside template( ) { }", "")
+		p.broken(o.Pos, o.Kind+"() stands only inside template( ) { }", "")
 		return nil, true
 	}
 	if !o.enabled() {
@@ -46,9 +46,13 @@ func (p *parser) params(o *Object) bool {
 				return false
 			}
 		case t.is(tPunct, ","):
-			p.report(t.pos(), "no comma between parameters", "separate them with blanks")
+			p.broken(t.pos(), "no comma between parameters", "separate them with blanks")
+		case t.kind == tObject, t.kind == tEOF:
+			p.broken(o.Pos, o.Kind+"( is never closed", `end it with ")"`)
+			p.unread(t)
+			return false
 		default:
-			p.report(t.pos(), "expected a parameter of "+o.Kind+"( ), found "+t.String(), `parameters are written name="value"`)
+			p.broken(t.pos(), "expected a parameter of "+o.Kind+"( ), found "+t.String(), `parameters are written name="value"`)
 			return false
 		}
 	}
@@ -73,10 +77,10 @@ func (p *parser) param(o *Object, name token) bool {
 			q.Values = append(q.Values, e.(*Str).Value)
 		}
 	case v.kind == tName:
-		p.report(v.pos(), "the value of "+name.text+" is not in quotes", `write `+name.text+`="`+v.text+`"`)
+		p.broken(v.pos(), "the value of "+name.text+" is not in quotes", `write `+name.text+`="`+v.text+`"`)
 		q.Values = []string{v.text}
 	default:
-		p.report(v.pos(), "expected the value of "+name.text+", found "+v.String(), `write `+name.text+`="value"`)
+		p.broken(v.pos(), "expected the value of "+name.text+", found "+v.String(), `write `+name.text+`="value"`)
 		return false
 	}
 	o.Params = append(o.Params, q)
@@ -91,7 +95,7 @@ func (p *parser) templateParts(o *Object) bool {
 			return true
 		}
 		if t.kind != tObject || t.text != "property" && t.text != "constant" {
-			p.report(t.pos(), "expected property( ) or constant( ) in the template, found "+t.String(), "")
+			p.broken(t.pos(), "expected property( ) or constant( ) in the template, found "+t.String(), "")
 			return false
 		}
 		p.advance()

@@ -11,10 +11,11 @@ import (
 // blanks are dropped. That holds everywhere, also in comments and strings.
 type source struct {
 	*Source
-	buf   []byte // the prepared text
-	at    int    // where the lexer is
-	marks []mark
-	text  bool // include(text=…): not a file
+	buf    []byte // the prepared text
+	at     int    // where the lexer is
+	marks  []mark
+	parent *source // that includes it
+	depth  int     // how many do
 }
 
 // mark says where a run of buf comes from.
@@ -45,6 +46,7 @@ func newSource(s *Source) *source {
 	if continued {
 		src.buf = append(src.buf, '\n')
 	}
+	s.prepared = src.buf
 	return src
 }
 

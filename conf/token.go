@@ -21,6 +21,7 @@ const (
 	tDirective    // a $directive, the whole line
 	tRuleset      // $RuleSet name
 	tBSDBlock     // !prog, +host, -host
+	tBad          // has been reported
 )
 
 // token is one word of the language.
@@ -38,6 +39,9 @@ func (t token) pos() Pos {
 	}
 	return t.src.pos(t.at)
 }
+
+// endPos is the place after the token.
+func (t token) endPos() Pos { return t.src.pos(t.end) }
 
 func (t token) is(kind tokenKind, text string) bool { return t.kind == kind && t.text == text }
 
@@ -57,7 +61,7 @@ func (t token) String() string {
 	if len(raw) > 40 {
 		raw = append(raw[:37:37], "..."...)
 	}
-	return `"` + string(raw) + `"`
+	return printable(raw)
 }
 
 // mode is what the lexer expects. rsyslogd's lexer changes it by itself at

@@ -30,6 +30,9 @@ type Config struct {
 type Source struct {
 	Name string
 	Text []byte
+
+	prepared []byte // as the lexer reads it
+	includes []inclusion
 }
 
 // Stmt is a statement: *Object, *If, *PRIFilter, *PropertyFilter, *Call,
