@@ -57,11 +57,12 @@ func (in *relpInput) serveConn(ctx context.Context, c *conn) {
 // end says good-bye and logs why, unless the peer closed in good order.
 func (s *relpSession) end(err error) {
 	stopping := s.c.stopping.Err() != nil
+	busy := len(s.out) > 0
 	if !errors.Is(err, io.EOF) && !errors.Is(err, unix.ECONNRESET) {
 		s.out = relp.AppendFrame(s.out, 0, relp.ServerClose, nil)
 		s.write()
 	}
-	if stopping {
+	if stopping && (busy || s.unread()) {
 		s.linger()
 	}
 	if stopping || errors.Is(err, errClosed) {
@@ -86,6 +87,15 @@ func (s *relpSession) linger() {
 		c.SetReadDeadline(time.Now().Add(lingerTime))
 		io.Copy(io.Discard, c)
 	}
+}
+
+// unread tells whether bytes have arrived that nobody has read.
+func (s *relpSession) unread() bool {
+	n := 0
+	if s.raw != nil {
+		s.raw.Control(func(fd uintptr) { n, _ = unix.IoctlGetInt(int(fd), unix.TIOCINQ) })
+	}
+	return n > 0
 }
 
 func (s *relpSession) complain(err error) {
