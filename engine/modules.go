@@ -32,6 +32,7 @@ func inputKinds() []inputKind {
 		inputOf("imudp", input.NewIMUDP),
 		inputOf("imtcp", input.NewIMTCP),
 		inputOf("imptcp", input.NewIMPTCP),
+		inputOf("imrelp", input.NewIMRELP),
 	}
 }
 

@@ -2,9 +2,9 @@ package input
 
 import (
 	"fmt"
+	"regexp"
 	"strings"
-
-	"sysrelay/conf"
+	"testing"
 )
 
 // framingCase is one byte stream to one input. What rsyslogd 8.2302 makes of it
@@ -47,23 +47,20 @@ func (o framingOptions) params() string {
 }
 
 // input makes our input with the same parameters.
-func (o framingOptions) input(name string, d Deps) (Input, error) {
-	delim, maxFrame := -1, 200000
-	if o.delim != "" {
-		fmt.Sscan(o.delim, &delim)
-	}
-	if o.maxFrame != 0 {
-		maxFrame = o.maxFrame
+func (o framingOptions) input(t *testing.T, name string, d Deps) (Input, error) {
+	given := []string{"port", "0", "name", name}
+	for _, x := range regexp.MustCompile(`(\S+)="([^"]*)"`).FindAllStringSubmatch(o.params(), -1) {
+		given = append(given, x[1], x[2])
 	}
 	if o.imptcp {
-		return NewIMPTCP(IMPTCPModule{}, IMPTCPParams{Port: "0", Name: name, OctetCounted: !o.noCount, FlowControl: true,
-			DiscardTruncated: o.discard, CiscoASA: o.asa, MultiLine: o.multiLine, StartRegex: o.regex,
-			Delimiter: delim, MaxFrame: maxFrame}, d)
+		var p IMPTCPParams
+		decode(t, &p, given...)
+		return NewIMPTCP(IMPTCPModule{}, p, d)
 	}
-	m, p := imtcpDefaults()
-	p.Name, p.StartRegex, p.MultiLine, p.CiscoASA = name, o.regex, o.multiLine, o.asa
-	m.OctetCounted, m.DisableLF, m.DiscardTruncated, m.Delimiter = !o.noCount, o.noLF, o.discard, delim
-	p.MaxFrame = conf.Opt[int]{Value: maxFrame, Given: true}
+	var m IMTCPModule
+	var p IMTCPParams
+	decode(t, &m)
+	decode(t, &p, given...)
 	return NewIMTCP(m, p, d)
 }
 

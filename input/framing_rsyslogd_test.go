@@ -63,7 +63,7 @@ func observe(t *testing.T, c framingCase) observed {
 	d := s.deps()
 	d.Env.Sanitize.MaxSize = 128
 	d.Resolve = func(context.Context, string) string { return "localhost" }
-	in, err := c.o.input(c.name, d)
+	in, err := c.o.input(t, c.name, d)
 	if err != nil {
 		t.Fatal(err)
 	}

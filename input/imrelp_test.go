@@ -24,7 +24,8 @@ const librelpOffers = "relp_version=0\nrelp_software=librelp,1.11.0,http://libre
 
 func newIMRELP(t *testing.T, s *sink, set func(p *IMRELPParams)) Input {
 	t.Helper()
-	p := IMRELPParams{Port: "0", Name: "imrelp"}
+	var p IMRELPParams
+	decode(t, &p, "port", "0")
 	if set != nil {
 		set(&p)
 	}

@@ -9,14 +9,28 @@ import (
 	"sysrelay/conf"
 )
 
-func imtcpDefaults() (IMTCPModule, IMTCPParams) {
-	m := IMTCPModule{FlowControl: true, OctetCounted: true, Delimiter: -1, MaxFrame: 200000, MaxSessions: 200}
-	return m, IMTCPParams{Port: "0", Name: "imtcp", StreamExtras: StreamExtras{ProxyTimeout: 10000}}
+// decode sets the parameters as a configuration that gives only these does.
+func decode(t *testing.T, into any, given ...string) {
+	t.Helper()
+	o := &conf.Object{Kind: "input"}
+	for i := 0; i < len(given); i += 2 {
+		o.Params = append(o.Params, &conf.Param{Name: given[i], Values: []string{given[i+1]}})
+	}
+	if err := new(conf.Config).Decode(o, into); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func imtcpDefaults(t *testing.T) (m IMTCPModule, p IMTCPParams) {
+	t.Helper()
+	decode(t, &m)
+	decode(t, &p, "port", "0")
+	return m, p
 }
 
 func newIMTCP(t *testing.T, s *sink, set func(m *IMTCPModule, p *IMTCPParams)) Input {
 	t.Helper()
-	m, p := imtcpDefaults()
+	m, p := imtcpDefaults(t)
 	if set != nil {
 		set(&m, &p)
 	}

@@ -17,8 +17,10 @@ import (
 
 func newIMUDP(t *testing.T, s *sink, set func(m *IMUDPModule, p *IMUDPParams)) Input {
 	t.Helper()
-	m := IMUDPModule{BatchSize: 32, Threads: 1}
-	p := IMUDPParams{Port: []string{"0"}, Name: "imudp", FreeBind: 2}
+	var m IMUDPModule
+	var p IMUDPParams
+	decode(t, &m)
+	decode(t, &p, "port", "0")
 	if set != nil {
 		set(&m, &p)
 	}

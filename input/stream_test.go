@@ -219,7 +219,8 @@ func TestIMPTCPUnixSocket(t *testing.T) {
 	if err := os.WriteFile(path, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	p := IMPTCPParams{Path: path, Name: "imptcp", OctetCounted: true, Delimiter: -1, MaxFrame: 200000, FileMode: 0o620}
+	var p IMPTCPParams
+	decode(t, &p, "path", path, "fileCreateMode", "0620")
 	if in, err := NewIMPTCP(IMPTCPModule{}, p, s.deps()); err != nil || in.Listen() == nil {
 		t.Fatalf("listens where there is a file already (%v)", err)
 	}
@@ -360,7 +361,7 @@ func TestIMTCPConfigurationErrors(t *testing.T) {
 		{func(_ *IMTCPModule, p *IMTCPParams) { p.Proxy = "maybe" }, `proxyProtocol "maybe" is not`},
 		{func(_ *IMTCPModule, p *IMTCPParams) { p.Proxy, p.ProxyTrusted = "required", []string{"x"} }, "proxyProtocol.trusted"},
 	} {
-		m, p := imtcpDefaults()
+		m, p := imtcpDefaults(t)
 		tt.set(&m, &p)
 		_, err := NewIMTCP(m, p, newSink().deps())
 		if err == nil || !strings.Contains(err.Error(), tt.want) {
