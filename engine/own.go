@@ -198,19 +198,10 @@ func (l *ownLog) toRules(ctx context.Context, ms []ownMessage, to message.Handle
 
 // message is m as rsyslogd words it: facility syslog, our name as tag, local host.
 func (l *ownLog) message(m ownMessage) *message.Message {
-	host, tag := l.env.Hostname(), l.opts.Program+":"
-	text := host + tag + " " + m.text
-	at := func(from, n int) message.Span {
-		return message.Span{Start: uint32(from), End: uint32(from + n)}
-	}
-	msg := at(len(host)+len(tag), len(m.text)+1)
-	body := at(len(host)+len(tag)+1, len(m.text))
-	return &message.Message{
-		Text: []byte(text), Origin: l.origin, Received: m.at.UnixNano(), Time: message.TimestampOf(m.at),
-		Flags: message.Parsed | message.Internal, PRI: uint16(5<<3 | m.severity),
-		Raw: body, AfterPRI: body, Hostname: at(0, len(host)), Tag: at(len(host), len(tag)),
-		ProgramName: at(len(host), len(tag)-1), AppName: at(len(host), len(tag)-1), Msg: msg,
-	}
+	own := message.Local{Origin: l.origin, Host: l.env.Hostname(), Tag: l.opts.Program + ":", Text: m.text,
+		PRI: 5<<3 | m.severity, At: m.at}.Message()
+	own.Flags |= message.Internal
+	return own
 }
 
 // toSystemLog hands messages to whoever reads /dev/log. as rsyslog with
