@@ -285,15 +285,27 @@ func (b *builder) outputDeps() output.Deps {
 }
 
 func (b *builder) makeInputs() {
+	for _, k := range inputKinds() {
+		if module := b.modules[k.name]; module != nil && k.load != nil {
+			in, err := k.load(b, module)
+			b.addInput(in, err, module)
+		}
+	}
 	for _, o := range b.objects("input") {
-		in, err := b.input(o)
-		if err != nil {
-			b.failed(err)
-			continue
+		if conf.ModuleName(o.Value("type")) != "imdiag" {
+			in, err := b.input(o)
+			b.addInput(in, err, o)
 		}
-		if in != nil {
-			b.inputs = append(b.inputs, boundInput{in, b.target(o)})
-		}
+	}
+}
+
+// addInput binds an input to the ruleset that o, its object or module, names.
+func (b *builder) addInput(in input.Input, err error, o *conf.Object) {
+	switch {
+	case err != nil:
+		b.failed(err)
+	case in != nil:
+		b.inputs = append(b.inputs, boundInput{in, b.target(o)})
 	}
 }
 

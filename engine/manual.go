@@ -31,7 +31,7 @@ func NewManual() *Manual {
 	for _, k := range inputKinds() {
 		module, object := k.docs()
 		m.add(k.name, section(`module(load="`+k.name+`")`, module),
-			section(`input(type="`+k.name+`")`, &inputHead{}, object))
+			inputSection(k, object))
 	}
 	m.add("imdiag", section(`module(load="imdiag")`, &DiagParams{}))
 	for _, k := range outputKinds() {
@@ -46,6 +46,14 @@ func NewManual() *Manual {
 		section("constant()", &message.ConstantPart{}), section("property()", &message.PropertyPart{}))
 	m.add("ruleset", section("ruleset()", &rulesetHead{}))
 	return m
+}
+
+// inputSection is empty for a module without input() objects.
+func inputSection(k inputKind, object any) Section {
+	if k.make == nil {
+		return Section{}
+	}
+	return section(`input(type="`+k.name+`")`, &inputHead{}, object)
 }
 
 func section(where string, structs ...any) Section {

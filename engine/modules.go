@@ -17,7 +17,10 @@ import (
 type inputKind struct {
 	name string
 	docs func() (module, object any) // empty parameter structs, for the manual
+	// make makes what an input() object asks for; nil if the module has none.
 	make func(b *builder, module, o *conf.Object) (input.Input, error)
+	// load makes what loading the module means by itself; nil if that is nothing.
+	load func(b *builder, module *conf.Object) (input.Input, error)
 }
 
 // outputKind is one output module.
@@ -33,6 +36,9 @@ func inputKinds() []inputKind {
 		inputOf("imtcp", input.NewIMTCP),
 		inputOf("imptcp", input.NewIMPTCP),
 		inputOf("imrelp", input.NewIMRELP),
+		withLoad(inputOf("imuxsock", input.NewIMUXSock), loadOf("imuxsock", input.NewSystemSocket)),
+		loadOf("imklog", input.NewIMKLog),
+		loadOf("immark", input.NewIMMark),
 	}
 }
 
@@ -77,10 +83,35 @@ func inputOf[M, P any](name string, make func(M, P, input.Deps) (input.Input, er
 	}
 }
 
+// loadOf is a module that receives as soon as it is loaded.
+func loadOf[M any](name string, make func(M, input.Deps) (input.Input, error)) inputKind {
+	return inputKind{
+		name: name,
+		docs: func() (any, any) { return new(M), nil },
+		load: func(b *builder, module *conf.Object) (input.Input, error) {
+			var m M
+			if err := b.decodeModule(module, &m); err != nil {
+				return nil, err
+			}
+			in, err := make(m, b.inputDeps())
+			if err != nil {
+				return nil, b.cfg.Errorf(module.Pos, "", "%v", err)
+			}
+			return in, nil
+		},
+	}
+}
+
+// withLoad is a module that receives when it is loaded and at its input() objects.
+func withLoad(objects, module inputKind) inputKind {
+	objects.load = module.load
+	return objects
+}
+
 func (b *builder) inputDeps() input.Deps {
 	return input.Deps{
 		Env: b.env, Log: b.log.Log, Resolve: b.resolver.Name, IPVersion: b.globals.ipVersion(),
-		StopTimeout: time.Duration(b.globals.InputsTimeout) * time.Millisecond,
+		StopTimeout: time.Duration(b.globals.InputsTimeout) * time.Millisecond, Program: b.opts.Program,
 	}
 }
 
@@ -128,6 +159,9 @@ func (b *builder) input(o *conf.Object) (input.Input, error) {
 	i := slices.IndexFunc(inputKinds(), func(k inputKind) bool { return k.name == name })
 	if i < 0 {
 		return nil, b.cfg.Errorf(p.ValuePos, conf.DidYouMean(name, moduleNames()), "there is no input module %q", p.Values[0])
+	}
+	if inputKinds()[i].make == nil {
+		return nil, b.cfg.Errorf(p.ValuePos, "", "module %q has no input() objects: loading it is enough", name)
 	}
 	if b.modules[name] == nil {
 		return nil, b.cfg.Errorf(p.ValuePos, `write module(load="`+name+`") before it`, "module %q is not loaded", name)

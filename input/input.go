@@ -44,6 +44,8 @@ type Deps struct {
 	// StopTimeout is how long an input may go on handing over what it has
 	// received once it is told to stop (inputs.timeout.shutdown); zero is a second.
 	StopTimeout time.Duration
+	// Program is the daemon's name, for messages it makes itself.
+	Program string
 }
 
 // Severities of the lines inputs log.

@@ -49,6 +49,11 @@ func (d *daemon) start() int {
 		d.report(unread)
 		return d.runFailed()
 	}
+	if d.flags.dump != "" {
+		if err := d.dump(cfg); err != nil {
+			return d.fail(err)
+		}
+	}
 	e, unclean := engine.New(cfg, d.options())
 	problems := errors.Join(unread, unclean)
 	d.report(problems)
@@ -226,4 +231,16 @@ func (d *daemon) runFailed() int {
 	fmt.Fprintf(d.stderr, "%s: run failed with error -2103 (see rsyslog.h or try "+
 		"https://www.rsyslog.com/e/2103 to learn what that number means)\n", d.program)
 	return 1
+}
+
+// dump writes the configuration with everything it includes.
+func (d *daemon) dump(cfg *conf.Config) error {
+	if d.flags.dump == "-" {
+		return cfg.Dump(d.stdout)
+	}
+	f, err := os.Create(d.flags.dump)
+	if err != nil {
+		return err
+	}
+	return errors.Join(cfg.Dump(f), f.Close())
 }
