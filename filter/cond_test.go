@@ -48,6 +48,12 @@ func TestConditionGolden(t *testing.T) {
 // outcomesOf is a letter per message: whether it fulfils the condition.
 func outcomesOf(t *testing.T, setup, cond string, b *message.Batch) (string, error) {
 	t.Helper()
+	return chosen(t, setup+"\nif "+cond+` then action(type="omfile" file="x")`, b)
+}
+
+// chosen is a letter per message: whether an action of the rules gets it.
+func chosen(t *testing.T, rules string, b *message.Batch) (string, error) {
+	t.Helper()
 	got := make([]byte, b.Len())
 	deps := testDeps()
 	deps.Action = func(*conf.Object) (Action, error) {
@@ -57,7 +63,7 @@ func outcomesOf(t *testing.T, setup, cond string, b *message.Batch) (string, err
 			}
 		}), nil
 	}
-	stmts, err := parse(setup + "\nif " + cond + ` then action(type="omfile" file="x")`)
+	stmts, err := parse(rules)
 	if err != nil {
 		return "", err
 	}
@@ -104,7 +110,7 @@ func parse(text string) ([]conf.Stmt, error) {
 }
 
 // received makes the batch imudp makes of the datagrams.
-func received(t *testing.T, texts []string) *message.Batch {
+func received(t testing.TB, texts []string) *message.Batch {
 	t.Helper()
 	b := &message.Batch{}
 	s := message.DefaultSanitizer()
@@ -179,7 +185,7 @@ func TestValueGolden(t *testing.T) {
 		if !ok {
 			continue
 		}
-		got, err := valueOf(t, setup, expr, messages)
+		got, err := valueOf(t, testDeps(), setup, expr, messages)
 		if err != nil {
 			got = "error"
 		}
@@ -190,13 +196,12 @@ func TestValueGolden(t *testing.T) {
 }
 
 // valueOf is the $. tree after $.r has been set.
-func valueOf(t *testing.T, setup, expr string, b *message.Batch) (string, error) {
+func valueOf(t *testing.T, deps Deps, setup, expr string, b *message.Batch) (string, error) {
 	t.Helper()
 	stmts, err := parse(setup + "\nset $.r = " + expr + ";")
 	if err != nil {
 		return "", err
 	}
-	deps := testDeps()
 	r, err := Compile(deps, "main", stmts)
 	if err != nil {
 		return "", err

@@ -9,11 +9,11 @@ import (
 // matchRegex is re.Match, with a look for text first that every match contains:
 // nearly all messages are done with then.
 func matchRegex(re *regexp.Regexp) func([]byte) bool {
-	tree, err := syntax.Parse(re.String(), syntax.Perl)
+	tree, err := parseRegex(re)
 	if err != nil {
 		return re.Match
 	}
-	need, exact := required(tree.Simplify())
+	need, exact := required(tree)
 	switch {
 	case need == nil:
 		return re.Match
@@ -21,6 +21,10 @@ func matchRegex(re *regexp.Regexp) func([]byte) bool {
 		return func(t []byte) bool { return containsAny(t, need) }
 	}
 	return func(t []byte) bool { return containsAny(t, need) && re.Match(t) }
+}
+
+func parseRegex(re *regexp.Regexp) (*syntax.Regexp, error) {
+	return syntax.Parse(re.String(), syntax.Perl)
 }
 
 func containsAny(t []byte, any [][]byte) bool {

@@ -90,7 +90,7 @@ func goldenInput(line string) (string, bool) {
 	return text, text != "" && text[0] != '#'
 }
 
-func goldenLines(t *testing.T, file string) []string {
+func goldenLines(t testing.TB, file string) []string {
 	t.Helper()
 	b, err := os.ReadFile(file)
 	if err != nil {
