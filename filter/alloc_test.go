@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"sysrelay/conf"
@@ -78,11 +79,14 @@ func compileText(t testing.TB, text string) *Ruleset {
 }
 
 // sinkAction counts.
-type sinkAction struct{ n int }
+type sinkAction struct{ n atomic.Int64 }
 
-func (s *sinkAction) Handle(_ context.Context, v message.View) error { s.n += v.Len(); return nil }
-func (s *sinkAction) Suspended() bool                                { return false }
-func (s *sinkAction) FailoverFor() bool                              { return false }
+func (s *sinkAction) Handle(_ context.Context, v message.View) error {
+	s.n.Add(int64(v.Len()))
+	return nil
+}
+func (s *sinkAction) Suspended() bool   { return false }
+func (s *sinkAction) FailoverFor() bool { return false }
 
 // TestHandleDoesNotAllocate: rules cost no memory per message, nor per batch.
 func TestHandleDoesNotAllocate(t *testing.T) {
