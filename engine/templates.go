@@ -5,8 +5,9 @@ import (
 	"sysrelay/message"
 )
 
-// readTemplates makes the built-in templates and those of the configuration. A
-// later template() of the same name replaces an earlier one, as in rsyslog.
+// readTemplates makes the built-in templates and those of the configuration.
+// as rsyslog: of several with the same name the first is used, and the built-in
+// ones come first.
 func (b *builder) readTemplates() {
 	for _, t := range message.BuiltinTemplates(b.env) {
 		b.templates[t.Name()] = t
@@ -15,6 +16,12 @@ func (b *builder) readTemplates() {
 		t, err := b.makeTemplate(o)
 		if err != nil {
 			b.failed(err)
+			continue
+		}
+		if _, exists := b.templates[t.Name()]; exists {
+			notice := b.cfg.Errorf(o.Pos, "give it another name", "there is a template %q already, which is the one that is used", t.Name())
+			notice.Notice = true
+			b.cfg.Notices = append(b.cfg.Notices, notice)
 			continue
 		}
 		b.templates[t.Name()] = t
