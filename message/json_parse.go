@@ -33,7 +33,7 @@ func (e *Env) ParseJSON(b []byte) (v Value, n int, err error) {
 var (
 	errJSONEnd   = errors.New("unexpected end")
 	errJSONChar  = errors.New("unexpected character")
-	errJSONDepth = fmt.Errorf("nested deeper than %d levels", maxDepth)
+	errJSONDepth = fmt.Errorf("nested deeper than %d levels", maxJSONDepth)
 )
 
 type jsonParser struct {
@@ -109,7 +109,7 @@ func (p *jsonParser) value(depth int) (Value, error) {
 	if err != nil {
 		return Value{}, err
 	}
-	if depth > maxDepth {
+	if depth > maxJSONDepth {
 		return Value{}, errJSONDepth
 	}
 	switch {

@@ -87,9 +87,9 @@ func (t *posixTranslator) token() error {
 	case c == '*':
 		return t.operator(c, 1)
 	case c == '^' && (t.extended || t.start):
-		t.anchor("^")
+		t.anchor("^", 1)
 	case c == '$' && (t.extended || t.endOfAlternative()):
-		t.anchor("$")
+		t.anchor("$", 1)
 	case t.extended && strings.IndexByte("(){|+?", c) >= 0:
 		return t.operator(c, 1)
 	default:
@@ -118,23 +118,19 @@ func (t *posixTranslator) operator(op byte, size int) error {
 		t.at, t.atom, t.start = t.at+size, -1, true
 		return nil
 	case '}':
-		return errors.New(`\} without \{`)
+		t.emit(`\}`, size) // as glibc: without \{ an ordinary character
+		return nil
 	case '{':
 		return t.interval(size)
 	}
-	if t.atom < 0 {
-		return t.nothingToRepeat(op, size)
+	if t.atom < 0 && !t.extended {
+		t.emit(regexp.QuoteMeta(string(op)), size) // basic: what has nothing to repeat is a character
+		return nil
 	}
-	t.repeat(string(op))
+	if err := t.repeat(string(op), string(op)); err != nil {
+		return err
+	}
 	t.at += size
-	return nil
-}
-
-func (t *posixTranslator) nothingToRepeat(op byte, size int) error {
-	if t.extended || op != '*' {
-		return fmt.Errorf("nothing before %c to repeat", op)
-	}
-	t.emit(`\*`, size) // basic: a star that has nothing to repeat is a star
 	return nil
 }
 
@@ -155,9 +151,6 @@ func (t *posixTranslator) closeGroup(size int) error {
 
 // interval translates {m}, {m,}, {m,n} and GNU's {,n}.
 func (t *posixTranslator) interval(size int) error {
-	if t.atom < 0 {
-		return errors.New("nothing before { to repeat")
-	}
 	closing := "}"
 	if !t.extended {
 		closing = `\}`
@@ -171,16 +164,16 @@ func (t *posixTranslator) interval(size int) error {
 	if err != nil {
 		return err
 	}
-	switch {
+	switch op := "{" + body + "}"; {
 	case !ranged:
-		t.repeat(fmt.Sprintf("{%d}", m))
+		err = t.repeat(op, fmt.Sprintf("{%d}", m))
 	case n < 0:
-		t.repeat(fmt.Sprintf("{%d,}", m))
+		err = t.repeat(op, fmt.Sprintf("{%d,}", m))
 	default:
-		t.repeat(fmt.Sprintf("{%d,%d}", m, n))
+		err = t.repeat(op, fmt.Sprintf("{%d,%d}", m, n))
 	}
 	t.at += size + len(body) + len(closing)
-	return nil
+	return err
 }
 
 // intervalBounds reads the numbers of an interval; n is -1 for "no limit".
@@ -203,15 +196,22 @@ func intervalBounds(low, high string, ranged bool) (m, n int, err error) {
 	return m, n, nil
 }
 
-// repeat adds a repetition to the last atom. Go knows no repetition of a
-// repetition, so that becomes a group first.
-func (t *posixTranslator) repeat(op string) {
-	if t.repeated {
+// repeat adds a repetition, written op, to the last atom. Go knows no repetition
+// of a repetition, so that becomes a group first; in basic expressions glibc
+// refuses some.
+func (t *posixTranslator) repeat(op, goOp string) error {
+	switch {
+	case t.atom < 0:
+		return fmt.Errorf("nothing before %s to repeat", op)
+	case t.repeated && !t.extended && (op[0] == '*' || op[0] == '{'):
+		return fmt.Errorf("%s repeats a repetition", op)
+	case t.repeated:
 		atom := string(t.out[t.atom:])
 		t.out = append(t.out[:t.atom], "(?:"+atom+")"...)
 	}
-	t.out = append(t.out, op...)
+	t.out = append(t.out, goOp...)
 	t.repeated = true
+	return nil
 }
 
 // emit adds an atom that takes size bytes of the input.
@@ -221,10 +221,10 @@ func (t *posixTranslator) emit(atom string, size int) {
 	t.at += size
 }
 
-// anchor adds an assertion. In basic expressions a star behind ^ is a star.
-func (t *posixTranslator) anchor(a string) {
+// anchor adds an assertion that takes size bytes; it cannot be repeated.
+func (t *posixTranslator) anchor(a string, size int) {
 	t.out = append(t.out, a...)
-	t.at++
+	t.at += size
 	t.atom, t.start = -1, false
 }
 
@@ -242,13 +242,13 @@ func (t *posixTranslator) escape() error {
 	case 'w', 'W', 's', 'S':
 		t.emit(`\`+string(c), 2)
 	case 'b', 'B':
-		t.emit(`(?:\`+string(c)+`)`, 2)
+		t.anchor(`\`+string(c), 2)
 	case '<', '>':
-		t.emit(`(?:\b)`, 2)
+		t.anchor(`\b`, 2)
 	case '`':
-		t.emit(`(?:\A)`, 2)
+		t.anchor(`\A`, 2)
 	case '\'':
-		t.emit(`(?:\z)`, 2)
+		t.anchor(`\z`, 2)
 	default:
 		t.at++
 		t.literal()

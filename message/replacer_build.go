@@ -1,10 +1,10 @@
 package message
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"regexp"
-	"slices"
 )
 
 // The values that parameters of property() can have.
@@ -46,7 +46,7 @@ func (n names[T]) find(parameter, name string) (v T, err error) {
 func (p *PropertyPart) replacer() (*replacer, error) {
 	r := &replacer{utc: p.DateInUTC, compress: p.CompressSpace, dropLF: p.DropLastLF,
 		firstSP: p.SPIfNo1stSP, omitZero: p.OmitIfZero}
-	errs := make([]error, 10)
+	var errs [10]error
 	r.date, errs[0] = dateFormats.find("dateformat", p.DateFormat)
 	r.letters, errs[1] = caseNames.find("caseconversion", p.Case)
 	r.control, errs[2] = controlNames.find("controlcharacters", p.Control)
@@ -57,8 +57,8 @@ func (p *PropertyPart) replacer() (*replacer, error) {
 	r.field, errs[7] = p.fieldPart()
 	r.expr, errs[8] = p.exprPart()
 	r.pos, errs[9] = p.position()
-	if i := slices.IndexFunc(errs, func(err error) bool { return err != nil }); i >= 0 {
-		return nil, errs[i]
+	if err := cmp.Or(errs[:]...); err != nil {
+		return nil, err
 	}
 	if r.field != nil && r.expr != nil {
 		return nil, errors.New("field.number and regex.expression exclude each other")

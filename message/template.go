@@ -44,7 +44,7 @@ func (o *TemplateOptions) check() error {
 // TemplateParams are the parameters of a template() object.
 type TemplateParams struct {
 	Name    string `conf:"name,required" doc:"The template's name."`
-	Type    string `conf:"type,required" doc:"string, list, subtree or plugin."`
+	Type    string `conf:"type,required,enum=string|list|subtree|plugin" doc:"string, list, subtree or plugin."`
 	String  string `conf:"string" doc:"The template's text, for type string."`
 	Subtree string `conf:"subtree" doc:"The variable to print as JSON, for type subtree."`
 	Plugin  string `conf:"plugin" doc:"The built-in template to take, for type plugin."`

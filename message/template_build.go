@@ -15,7 +15,7 @@ type TemplatePart interface {
 // ConstantPart is constant().
 type ConstantPart struct {
 	Value   string `conf:"value,required" doc:"The text."`
-	Format  string `conf:"format" doc:"jsonf makes it \"outname\":\"value\"."`
+	Format  string `conf:"format,enum=jsonf" doc:"jsonf makes it \"outname\":\"value\"."`
 	Outname string `conf:"outname" doc:"Name of the field, for structured outputs and jsonf."`
 }
 
@@ -23,29 +23,29 @@ type ConstantPart struct {
 type PropertyPart struct {
 	Name          string `conf:"name,required" doc:"The property."`
 	Outname       string `conf:"outname" doc:"Name of the field, for structured outputs and jsonf; default is the property's name."`
-	DateFormat    string `conf:"dateformat" doc:"Form of a time: rfc3339, rfc3164, mysql, unixtimestamp, …"`
+	DateFormat    string `conf:"dateformat" doc:"Form of a time: rfc3164, rfc3164-buggyday, rfc3339, mysql, pgsql, unixtimestamp, subseconds, year, month, day, hour, minute, second, wday, wdayname, week, iso-week, iso-week-year, ordinal, tzoffshour, tzoffsmin or tzoffsdirection."`
 	DateInUTC     bool   `conf:"date.inutc" doc:"Show a time in UTC."`
 	CompressSpace bool   `conf:"compressspace" doc:"Make runs of blanks one."`
-	Case          string `conf:"caseconversion" doc:"lower or upper."`
-	Control       string `conf:"controlcharacters" doc:"escape (#ddd, decimal), escape-octal, space or drop."`
-	SecurePath    string `conf:"securepath" doc:"drop or replace slashes, for use in file names."`
-	Format        string `conf:"format" doc:"csv, json, jsonf, jsonr or jsonfr."`
+	Case          string `conf:"caseconversion,enum=lower|upper" doc:"lower or upper."`
+	Control       string `conf:"controlcharacters,enum=escape|escape-octal|space|drop" doc:"escape (#ddd, decimal), escape-octal, space or drop."`
+	SecurePath    string `conf:"securepath,enum=drop|replace" doc:"drop or replace slashes, for use in file names."`
+	Format        string `conf:"format,enum=csv|json|jsonf|jsonr|jsonfr" doc:"csv, json, jsonf, jsonr or jsonfr."`
 	From          int    `conf:"position.from" doc:"First byte, counted from 1."`
 	To            int    `conf:"position.to" doc:"Last byte; negative counts from the end."`
 	FromEnd       bool   `conf:"position.relativetoend" doc:"Both positions count from the end."`
 	Field         int    `conf:"field.number" doc:"Number of the field, counted from 1."`
 	Delimiter     int    `conf:"field.delimiter" default:"9" doc:"Code of the character between fields."`
 	Expr          string `conf:"regex.expression" doc:"Regular expression that finds the part to take."`
-	ExprType      string `conf:"regex.type" default:"BRE" doc:"BRE or ERE."`
-	NoMatch       string `conf:"regex.nomatchmode" default:"DFLT" doc:"Without a match: DFLT (**NO MATCH**), BLANK, FIELD (the whole value) or ZERO."`
+	ExprType      string `conf:"regex.type,enum=BRE|ERE" default:"BRE" doc:"BRE or ERE."`
+	NoMatch       string `conf:"regex.nomatchmode,enum=DFLT|BLANK|FIELD|ZERO" default:"DFLT" doc:"Without a match: DFLT (**NO MATCH**), BLANK, FIELD (the whole value) or ZERO."`
 	Match         int    `conf:"regex.match" doc:"Which of several matches, counted from 0."`
 	Submatch      int    `conf:"regex.submatch" doc:"Which parenthesis of the match; 0 is all."`
 	DropLastLF    bool   `conf:"droplastlf" doc:"Drop a newline at the end."`
 	FixedWidth    bool   `conf:"fixedwidth" doc:"Pad with blanks up to position.to."`
-	DataType      string `conf:"datatype" default:"string" doc:"Of a jsonf field: string, number, bool or auto."`
-	OnEmpty       string `conf:"onempty" default:"keep" doc:"What an empty jsonf field does: keep, skip or null."`
+	DataType      string `conf:"datatype,enum=string|number|bool|auto" default:"string" doc:"Of a jsonf field: string, number, bool or auto."`
+	OnEmpty       string `conf:"onempty,enum=keep|skip|null" default:"keep" doc:"What an empty jsonf field does: keep, skip or null."`
 	OmitIfZero    bool   `conf:"omitifzero" doc:"Leave out a jsonf field of type number that is 0."`
-	Mandatory     bool   `conf:"mandatory" doc:"Show the field even if it is empty, for structured outputs." status:"none"`
+	Mandatory     bool   `conf:"mandatory" doc:"Show the field even if it is empty, for structured outputs; text has every field."`
 	SPIfNo1stSP   bool   `conf:"spifno1stsp" doc:"Be a blank if the value does not begin with one, else nothing."`
 
 	fieldExpand bool // F,n+ of a string template

@@ -22,9 +22,12 @@ type GlobalVars struct {
 	tree Value
 }
 
-// maxDepth bounds the levels of a variable tree and of JSON that is read.
-// as rsyslog: libfastjson's parser gives up at this depth, too.
-const maxDepth = 32
+const (
+	// maxDepth bounds the levels of a variable tree.
+	maxDepth = 64
+	// maxJSONDepth bounds the levels of JSON that is read, as libfastjson does.
+	maxJSONDepth = 32
+)
 
 // Errors of SetVar.
 var (
