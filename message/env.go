@@ -23,7 +23,7 @@ type Env struct {
 	Global GlobalVars
 
 	hostname atomic.Pointer[string]
-	zone     atomic.Pointer[zoneSpan] // of the last Timestamp
+	clock    localClock
 }
 
 // NewEnv returns an Env with the system's clock and time zone, rsyslog's

@@ -205,7 +205,7 @@ func (o *oracleFile) chain(t *testing.T) (*Env, ParserChain) {
 		}
 	}
 	p.PermitSlashInProgram = s.PermitSlashInProgram
-	return env, NewParserChain(env, RFC5424Parser{PermitSlashInProgram: s.PermitSlashInProgram}, p)
+	return env, NewParserChain(env, &RFC5424Parser{PermitSlashInProgram: s.PermitSlashInProgram}, &p)
 }
 
 func TestOracle(t *testing.T) {

@@ -27,7 +27,7 @@ func NewParserChain(env *Env, parsers ...Parser) ParserChain {
 // everything.
 func DefaultChain(env *Env) ParserChain {
 	slash := env.Sanitize.PermitSlashInProgram
-	return NewParserChain(env, RFC5424Parser{PermitSlashInProgram: slash}, RFC3164Parser{PermitSlashInProgram: slash})
+	return NewParserChain(env, &RFC5424Parser{PermitSlashInProgram: slash}, &RFC3164Parser{PermitSlashInProgram: slash})
 }
 
 // Parse parses m unless it is parsed already, and returns the name of the
@@ -70,7 +70,9 @@ func (m *Message) readPRI() {
 		}
 	}
 	m.PRI = uint16(pri)
-	m.setSpans([10]Span{0: m.span(0, len(t)), 1: m.span(afterPRI(t), len(t)), 9: m.span(at, len(t))})
+	m.Raw, m.AfterPRI, m.Msg = m.span(0, len(t)), m.span(afterPRI(t), len(t)), m.span(at, len(t))
+	m.Hostname, m.Tag, m.ProgramName, m.AppName = Span{}, Span{}, Span{}, Span{}
+	m.ProcID, m.MsgID, m.StructuredData = Span{}, Span{}, Span{}
 }
 
 // afterPRI returns where the property rawmsg-after-pri begins.

@@ -23,10 +23,10 @@ type RFC3164Parser struct {
 }
 
 // Name is the name configurations know the parser by.
-func (p RFC3164Parser) Name() string { return "rsyslog.rfc3164" }
+func (p *RFC3164Parser) Name() string { return "rsyslog.rfc3164" }
 
 // Parse parses m and returns true.
-func (p RFC3164Parser) Parse(m *Message) bool {
+func (p *RFC3164Parser) Parse(m *Message) bool {
 	at := int(m.Msg.Start)
 	if m.Flags&InvalidPRI == 0 && !isJSONLike(m.Text[at:]) {
 		at = p.parseHeader(m, at)
@@ -50,7 +50,7 @@ func isJSONLike(t []byte) bool {
 
 // parseHeader reads what is there of TIMESTAMP, HOSTNAME and TAG and returns
 // where MSG begins.
-func (p RFC3164Parser) parseHeader(m *Message, at int) int {
+func (p *RFC3164Parser) parseHeader(m *Message, at int) int {
 	next, found := p.timestamp(m, at)
 	if !found && p.DetectHeaderless {
 		return p.headerless(m, at)
@@ -69,7 +69,7 @@ func (p RFC3164Parser) parseHeader(m *Message, at int) int {
 
 // timestamp reads a timestamp at at, if there is one, and returns where the text
 // goes on.
-func (p RFC3164Parser) timestamp(m *Message, at int) (next int, found bool) {
+func (p *RFC3164Parser) timestamp(m *Message, at int) (next int, found bool) {
 	t, ts := m.Text[at:], m.Time
 	n, ok := parseRFC3339(t, &ts)
 	if !ok {
@@ -103,7 +103,7 @@ const (
 //
 // as rsyslog: it must be followed by a space or the end of the text, and in the
 // first case end with a letter or digit. Anything else is a TAG.
-func (p RFC3164Parser) hostname(t []byte, at int) (end, next int, ok bool) {
+func (p *RFC3164Parser) hostname(t []byte, at int) (end, next int, ok bool) {
 	end = at
 	bracket := p.PermitSquareBracketsInHostname && at < len(t) && t[at] == '['
 	if bracket {
@@ -132,7 +132,7 @@ func (p RFC3164Parser) hostname(t []byte, at int) (end, next int, ok bool) {
 	return end, end + 1, true
 }
 
-func (p RFC3164Parser) inHostname(c byte) bool {
+func (p *RFC3164Parser) inHostname(c byte) bool {
 	return class[c]&inHostname != 0 || c == '@' && p.PermitAtSignsInHostname ||
 		c == '/' && p.PermitSlashesInHostname
 }
@@ -141,7 +141,7 @@ func (p RFC3164Parser) inHostname(c byte) bool {
 //
 // as rsyslog: it ends with a colon, which is a part of it, or before a space,
 // which is a part of MSG.
-func (p RFC3164Parser) tag(m *Message, at int) int {
+func (p *RFC3164Parser) tag(m *Message, at int) int {
 	t, end := m.Text, at
 	stop := min(len(t), at+maxTag)
 	for end < stop && t[end] != ':' && t[end] != ' ' {
@@ -161,7 +161,7 @@ func (p RFC3164Parser) tag(m *Message, at int) int {
 	return end
 }
 
-func (p RFC3164Parser) headerless(m *Message, at int) int {
+func (p *RFC3164Parser) headerless(m *Message, at int) int {
 	if p.HeaderlessHostname != "" {
 		m.Hostname = m.appendText(p.HeaderlessHostname)
 	}

@@ -11,13 +11,13 @@ type RFC5424Parser struct {
 }
 
 // Name is the name configurations know the parser by.
-func (p RFC5424Parser) Name() string { return "rsyslog.rfc5424" }
+func (p *RFC5424Parser) Name() string { return "rsyslog.rfc5424" }
 
 // Parse parses m.
 //
 // as rsyslog: whatever has the version is taken. Fields may be empty or missing;
 // what follows a TIMESTAMP that is none is all MSG.
-func (p RFC5424Parser) Parse(m *Message) bool {
+func (p *RFC5424Parser) Parse(m *Message) bool {
 	t, at := m.Text, int(m.Msg.Start)
 	if len(t) < at+2 || t[at] != '1' || t[at+1] != ' ' {
 		return false

@@ -5,62 +5,6 @@ import (
 	"time"
 )
 
-// TimestampOf returns t as a Timestamp: microseconds, and the offset of t's own
-// location.
-func TimestampOf(t time.Time) Timestamp {
-	_, offset := t.Zone()
-	return timestampAt(t.Unix(), int64(t.Nanosecond()), int64(offset))
-}
-
-// timestampAt returns the time sec seconds and nsec nanoseconds after 1970 as
-// shown offset seconds east of UTC.
-func timestampAt(sec, nsec, offset int64) Timestamp {
-	t := time.Unix(sec+offset, 0).UTC()
-	y, m, d := t.Date()
-	hh, mm, ss := t.Clock()
-	return Timestamp{Year: uint16(y), Month: uint8(m), Day: uint8(d), Hour: uint8(hh),
-		Minute: uint8(mm), Second: uint8(ss), Precision: 6, Frac: uint32(nsec / 1000),
-		OffsetMinute: int16(offset / 60), OffsetMinus: -60 < offset && offset < 0}
-}
-
-// Timestamp returns a time given in nanoseconds since 1970, such as
-// Message.Received, in the local time zone with microseconds. It is meant for
-// every message: it neither allocates nor looks into the zone's tables, except
-// where the zone's offset has changed since the last call.
-func (e *Env) Timestamp(unixNano int64) Timestamp {
-	sec, nsec := unixNano/1e9, unixNano%1e9
-	if nsec < 0 {
-		sec, nsec = sec-1, nsec+1e9
-	}
-	z := e.zone.Load()
-	if z == nil || sec < z.start || sec >= z.end {
-		z = zoneSpanAt(sec, e.Location)
-		e.zone.Store(z)
-	}
-	return timestampAt(sec, nsec, z.offset)
-}
-
-// zoneSpan is a time during which a zone has one offset: start <= t < end. It is
-// not changed once it is published.
-type zoneSpan struct{ start, end, offset int64 }
-
-func zoneSpanAt(sec int64, loc *time.Location) *zoneSpan {
-	if loc == nil {
-		loc = time.Local
-	}
-	t := time.Unix(sec, 0).In(loc)
-	_, offset := t.Zone()
-	z := &zoneSpan{start: -1 << 63, end: 1<<63 - 1, offset: int64(offset)}
-	start, end := t.ZoneBounds()
-	if !start.IsZero() {
-		z.start = start.Unix()
-	}
-	if !end.IsZero() {
-		z.end = end.Unix()
-	}
-	return z
-}
-
 // Time is the moment t names, in loc. Days a month does not have, and second
 // 60, count on into what follows.
 func (t *Timestamp) Time(loc *time.Location) time.Time {
