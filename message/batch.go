@@ -1,5 +1,7 @@
 package message
 
+import "fmt"
+
 // Batch is a run of messages in one buffer of frames. The zero value is an
 // empty batch. One goroutine owns a batch; a View of it is good until the owner
 // adds to it, loads it or resets it.
@@ -25,7 +27,20 @@ const (
 )
 
 // Reset empties the batch and keeps its buffers.
-func (b *Batch) Reset() { b.buf, b.n, b.msgs, b.decoded = b.buf[:0], 0, b.msgs[:0], false }
+func (b *Batch) Reset() {
+	if invariants {
+		b.poison()
+	}
+	b.buf, b.n, b.msgs, b.decoded = b.buf[:0], 0, b.msgs[:0], false
+}
+
+// poison overwrites what a Handler may have kept of the batch against the rule.
+func (b *Batch) poison() {
+	for i := range b.buf {
+		b.buf[i] = 0xDB
+	}
+	clear(b.msgs)
+}
 
 // Len is the number of messages.
 func (b *Batch) Len() int { return b.n }
@@ -46,8 +61,9 @@ func (b *Batch) AddMessage(m *Message) {
 	b.decoded = false
 }
 
-// Load makes the batch consist of n messages in frames, which it adopts without
-// copying. It fails on the first frame that is not one and is then empty.
+// Load makes the batch consist of the n messages that frames holds, which it
+// adopts without copying. If frames is anything else, Load fails and the batch is
+// empty.
 func (b *Batch) Load(frames []byte, n int) error {
 	b.buf, b.n, b.decoded = frames, n, false
 	if err := b.decode(); err != nil {
@@ -58,6 +74,9 @@ func (b *Batch) Load(frames []byte, n int) error {
 }
 
 func (b *Batch) decode() error {
+	if b.n < 0 || b.n > len(b.buf)/frameHeader {
+		return fmt.Errorf("%w: %d bytes cannot be %d frames", ErrFrame, len(b.buf), b.n)
+	}
 	if cap(b.msgs) < b.n {
 		b.msgs = make([]Message, b.n)
 	}
@@ -65,8 +84,11 @@ func (b *Batch) decode() error {
 	rest, err := b.buf, error(nil)
 	for i := range b.msgs {
 		if rest, err = decodeFrame(rest, &b.msgs[i]); err != nil {
-			return err
+			return fmt.Errorf("message %d of %d: %w", i+1, b.n, err)
 		}
+	}
+	if len(rest) > 0 {
+		return fmt.Errorf("%w: %d bytes behind the last of %d frames", ErrFrame, len(rest), b.n)
 	}
 	b.decoded = true
 	return nil

@@ -74,7 +74,8 @@ func FrameSize(b []byte) (int, error) {
 }
 
 // decodeFrame reads the first frame of b into m, which then points into b, and
-// returns the rest of b. It trusts no length and no span.
+// returns the rest of b. It trusts nothing: what a decoded message says of itself
+// is in range.
 func decodeFrame(b []byte, m *Message) (rest []byte, err error) {
 	n, err := FrameSize(b)
 	if err != nil {
@@ -82,46 +83,57 @@ func decodeFrame(b []byte, m *Message) (rest []byte, err error) {
 	}
 	f, rest := b[:n:n], b[n:]
 	origin := int(binary.LittleEndian.Uint16(f[16:]))
-	text := int(binary.LittleEndian.Uint32(f[20:]))
-	vars := int(binary.LittleEndian.Uint32(f[24:]))
+	text := binary.LittleEndian.Uint32(f[20:])
+	vars := binary.LittleEndian.Uint32(f[24:])
 	m.Flags = Flags(binary.LittleEndian.Uint32(f[4:]))
 	m.Received = int64(binary.LittleEndian.Uint64(f[8:]))
 	m.PRI = binary.LittleEndian.Uint16(f[18:])
 	at := frameHeader
-	parsed := m.Flags&Parsed != 0
-	if parsed {
+	if m.Flags&Parsed != 0 {
 		at += frameParsed
 	}
-	if at+origin+text+vars != n {
+	if uint64(at)+uint64(origin)+uint64(text)+uint64(vars) != uint64(n) {
 		return nil, fmt.Errorf("%w: parts do not add up to its size %d", ErrFrame, n)
+	}
+	if m.PRI > maxPRI && m.PRI != InvalidPRIValue {
+		return nil, fmt.Errorf("%w: bad PRI %d", ErrFrame, m.PRI)
 	}
 	m.Origin = Origin(f[at : at+origin : at+origin])
 	if !m.Origin.valid() {
 		return nil, fmt.Errorf("%w: bad origin", ErrFrame)
 	}
-	m.Text = f[at+origin : at+origin+text : at+origin+text]
-	m.Vars = nil
-	if !parsed {
-		m.Time = Timestamp{}
-		all := Span{0, uint32(text)}
-		m.setSpans([10]Span{0: all, 1: all, 9: all})
-		return rest, nil
+	at += origin
+	m.Text = f[at : at+int(text) : at+int(text)]
+	if m.Flags&Parsed != 0 {
+		err = decodeParsed(f[frameHeader:], m)
+	} else {
+		m.setUnparsed()
 	}
-	if err := decodeParsed(f[frameHeader:], m); err != nil {
+	m.Vars = nil
+	if err == nil && vars > 0 {
+		m.Vars, err = decodeVars(f[at+int(text):])
+	}
+	if err != nil {
 		return nil, err
 	}
-	if vars > 0 {
-		m.Vars, err = decodeVars(f[at+origin+text:])
-	}
-	return rest, err
+	return rest, nil
+}
+
+// setUnparsed makes m what it is before it is parsed: all MSG.
+func (m *Message) setUnparsed() {
+	all := Span{0, uint32(len(m.Text))}
+	m.Time = Timestamp{}
+	m.setSpans([10]Span{0: all, 1: all, 9: all})
 }
 
 func decodeParsed(p []byte, m *Message) error {
-	m.Time = decodeTimestamp(p)
+	if m.Time = decodeTimestamp(p); !m.Time.valid() {
+		return fmt.Errorf("%w: bad timestamp", ErrFrame)
+	}
 	var spans [10]Span
 	for i := range spans {
 		s := Span{binary.LittleEndian.Uint32(p[16+8*i:]), binary.LittleEndian.Uint32(p[20+8*i:])}
-		if s.Start > s.End || int(s.End) > len(m.Text) {
+		if s.Start > s.End || uint64(s.End) > uint64(len(m.Text)) {
 			return fmt.Errorf("%w: span %d outside the text", ErrFrame, i)
 		}
 		spans[i] = s
@@ -171,4 +183,10 @@ func decodeTimestamp(b []byte) Timestamp {
 		OffsetZ:      b[14]&1 != 0,
 		OffsetMinus:  b[14]&2 != 0,
 	}
+}
+
+// valid says whether t is no time or one that a parser can have read.
+func (t *Timestamp) valid() bool {
+	return t.Month <= 12 && t.Day <= 31 && t.Hour <= 23 && t.Minute <= 59 && t.Second <= 60 &&
+		t.Precision <= 9 && -tzBias < t.OffsetMinute && t.OffsetMinute < tzBias
 }

@@ -129,7 +129,8 @@ func oracleConf(o *oracleFile, dir string, in int, back string) string {
 	fmt.Fprintf(b, "template(name=\"all\" type=\"string\" string=\"%s%s\")\n", strings.Join(fields, oracleField), oracleEnd)
 	fmt.Fprintf(b, "ruleset(name=\"oracle\" %s) {\n", parsers)
 	fmt.Fprintf(b, "action(type=\"omfile\" file=%q template=\"all\")\n}\n", back)
-	fmt.Fprintf(b, "input(type=\"imudp\" address=\"127.0.0.1\" port=\"%d\" ruleset=\"oracle\")\n", in)
+	fmt.Fprintf(b, "input(type=\"imudp\" address=\"127.0.0.1\" port=\"%d\" ruleset=\"oracle\" %s)\n",
+		in, strings.Join(o.params("input"), " "))
 	fmt.Fprintf(b, "action(type=\"omfile\" file=%q)\n", filepath.Join(dir, "own"))
 	return b.String()
 }

@@ -21,6 +21,7 @@ import (
 //	pri "13"
 //	ours pri "14" because of a reason
 //
+// The parameters are those of global(), parser(type="pmrfc3164") and input().
 // A property that is not there has the value oracleDefault gives it; "dropped"
 // stands for a message rsyslogd discards. "ours" is a deliberate difference.
 // TestOracleRecord writes the files anew.
@@ -87,7 +88,7 @@ func (c *oracleCase) oracleDefault(name string) string {
 	return ""
 }
 
-func readOracle(t *testing.T, path string) *oracleFile {
+func readOracle(t testing.TB, path string) *oracleFile {
 	t.Helper()
 	f, err := os.Open(path)
 	if err != nil {
@@ -134,7 +135,7 @@ func readOracle(t *testing.T, path string) *oracleFile {
 }
 
 // unquoteOracle reads quoted strings, each of which may be repeated: "ab"*3 "c".
-func unquoteOracle(t *testing.T, line int, s string) string {
+func unquoteOracle(t testing.TB, line int, s string) string {
 	t.Helper()
 	var b strings.Builder
 	for s = strings.TrimSpace(s); s != ""; s = strings.TrimSpace(s) {
@@ -218,13 +219,31 @@ func TestOracle(t *testing.T) {
 			o := readOracle(t, path)
 			env, chain := o.chain(t)
 			for _, c := range o.cases {
-				c.check(t, path, env, chain)
+				c.check(t, path, env, chain, o.flags(t))
 			}
 		})
 	}
 }
 
-func (c *oracleCase) check(t *testing.T, path string, env *Env, chain ParserChain) {
+// flags are those of a message that came through the input o's head describes.
+func (o *oracleFile) flags(t *testing.T) Flags {
+	t.Helper()
+	f := ParseHostname
+	for _, param := range o.params("input") {
+		var sign rune
+		var hour, minute int
+		if n, err := fmt.Sscanf(param, `defaultTZ="%c%d:%d"`, &sign, &hour, &minute); n != 3 {
+			t.Fatalf("parameter %s: %v", param, err)
+		}
+		if minute += 60 * hour; sign == '-' {
+			minute = -minute
+		}
+		f |= DefaultTZ(minute)
+	}
+	return f
+}
+
+func (c *oracleCase) check(t *testing.T, path string, env *Env, chain ParserChain, f Flags) {
 	t.Helper()
 	at, err := time.Parse(time.RFC3339Nano, c.value("timegenerated"))
 	if err != nil && !c.dropped {
@@ -232,7 +251,7 @@ func (c *oracleCase) check(t *testing.T, path string, env *Env, chain ParserChai
 	}
 	var b Batch
 	b.Receive(&env.Sanitize, []byte(c.in), NewOrigin("imudp", "127.0.0.1", "127.0.0.1", "0"),
-		at.UnixNano(), ParseHostname)
+		at.UnixNano(), f)
 	m := b.All().At(0)
 	chain.Parse(m)
 	for _, name := range oracleProperties {

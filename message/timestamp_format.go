@@ -107,7 +107,8 @@ func AppendPgSQL(dst []byte, t *Timestamp) []byte {
 
 // AppendUnix appends t as whole seconds since 1970.
 //
-// as rsyslog: years before 1970 and after 2100 give 0.
+// as rsyslog: years before 1970 and after 2100 give 0. Unlike rsyslog, the hours
+// before 1970 that 1970 has east of UTC are negative, not 4 billion.
 func AppendUnix(dst []byte, t *Timestamp) []byte {
 	if t.Year < 1970 || t.Year > 2100 {
 		return append(dst, '0')

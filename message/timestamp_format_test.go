@@ -33,6 +33,8 @@ func TestTimestampFormat(t *testing.T) {
 	f("Unix", AppendUnix, ts, "1772707089")
 	f("Unix", AppendUnix, whole, "504921600")
 	f("Unix", AppendUnix, minus, "0")
+	f("Unix", AppendUnix, Timestamp{Year: 1970, Month: 1, Day: 1, OffsetMinute: 60}, "-3600")
+	f("Unix", AppendUnix, Timestamp{Year: 2023, Month: 2, Day: 30, Hour: 12, OffsetZ: true}, "1677758400")
 	f("Unix", AppendUnix, Timestamp{Year: 2101, Month: 1, Day: 1}, "0")
 	f("Unix", AppendUnix, Timestamp{Year: 2100, Month: 1, Day: 1}, "4102444800")
 }
