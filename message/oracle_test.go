@@ -79,7 +79,7 @@ func (c *oracleCase) oracleDefault(name string) string {
 	case "rawmsg":
 		return c.in
 	case "rawmsg-after-pri":
-		return c.value("rawmsg")[afterPRI([]byte(c.value("rawmsg"))):]
+		return strings.TrimPrefix(c.value("rawmsg"), "<13>")
 	case "parsesuccess":
 		return "FAIL"
 	case "protocol-version":
