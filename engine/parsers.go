@@ -18,8 +18,8 @@ func (b *builder) readParsers() {
 	slash := b.globals.PermitSlash
 	plain := message.RFC3164Parser{PermitSlashInProgram: slash, NoHostnameAndTag: !b.globals.ParseHostTag}
 	b.parsers = map[string]message.Parser{
-		"rsyslog.rfc5424": message.RFC5424Parser{PermitSlashInProgram: slash},
-		"rsyslog.rfc3164": plain,
+		"rsyslog.rfc5424": &message.RFC5424Parser{PermitSlashInProgram: slash},
+		"rsyslog.rfc3164": &plain,
 	}
 	for _, o := range b.objects("parser") {
 		switch conf.ModuleName(o.Value("type")) {
@@ -36,7 +36,7 @@ func (b *builder) readParsers() {
 func (b *builder) addParser3164(o *conf.Object, p message.RFC3164Parser) {
 	var head parserHead
 	if b.decode(o, &head, &p) {
-		b.parsers[head.Name] = p
+		b.parsers[head.Name] = &p
 	}
 }
 
@@ -44,7 +44,7 @@ func (b *builder) addParser5424(o *conf.Object) {
 	var head parserHead
 	p := message.RFC5424Parser{PermitSlashInProgram: b.globals.PermitSlash}
 	if b.decode(o, &head, &p) {
-		b.parsers[head.Name] = p
+		b.parsers[head.Name] = &p
 	}
 }
 

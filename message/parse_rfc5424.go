@@ -4,8 +4,7 @@ import "bytes"
 
 // RFC5424Parser reads RFC 5424 messages: those that have "1 " after the PRI.
 type RFC5424Parser struct {
-	// Strict wants what does not follow the RFC to be left to the next parser.
-	Strict bool
+	Strict bool `conf:"strict" doc:"Leave messages that break the rules of RFC 5424 to the next parser." status:"full"`
 	// PermitSlashInProgram is global(parser.permitSlashInProgramName=).
 	PermitSlashInProgram bool
 }
