@@ -17,7 +17,7 @@ import (
 func FuzzDifferential5424(f *testing.F) {
 	addOracleInputs(f, func(text string) { f.Add([]byte(text)) })
 	f.Add([]byte("<0>999 2100-01-01T00:00:00Z - - - - [a\\] x"))
-	chain := DefaultChain(testEnv(f))
+	chain := DefaultChain(parserEnv(f))
 	f.Fuzz(func(t *testing.T, text []byte) {
 		theirs, err := parseRFC5424(text)
 		if err != nil {
@@ -92,7 +92,7 @@ func compareStructuredData(t *testing.T, m *Message, theirs *rfc5424.SyslogMessa
 func FuzzDifferential3164(f *testing.F) {
 	addOracleInputs(f, func(text string) { f.Add([]byte(text)) })
 	f.Add([]byte("<34>Oct 11 22:14:15 mymachine su[.12]: 'su root' failed"))
-	chain := DefaultChain(testEnv(f))
+	chain := DefaultChain(parserEnv(f))
 	f.Fuzz(func(t *testing.T, text []byte) {
 		parsed, err := rfc3164.NewMachine().Parse(text)
 		theirs, ok := parsed.(*rfc3164.SyslogMessage) // nil without an error, sometimes

@@ -11,7 +11,7 @@ import (
 // receivedAt is the time of reception in these tests.
 var receivedAt = time.Date(2026, 11, 21, 10, 0, 0, 123456000, time.UTC)
 
-func testEnv(t testing.TB) *Env {
+func parserEnv(t testing.TB) *Env {
 	env := NewEnv("localhost")
 	env.Location = zone(t, oracleZone)
 	return env
@@ -37,7 +37,7 @@ func fields(m *Message) string {
 
 // What rsyslogd can be asked over UDP is in testdata/oracle.
 func TestParseFlags(t *testing.T) {
-	chain := DefaultChain(testEnv(t))
+	chain := DefaultChain(parserEnv(t))
 	f := func(flags Flags, text, want string) {
 		t.Helper()
 		if got := fields(parsed(chain, text, flags)); got != want {
@@ -64,7 +64,7 @@ func TestParseFlags(t *testing.T) {
 }
 
 func TestParseOptions(t *testing.T) {
-	env := testEnv(t)
+	env := parserEnv(t)
 	f := func(p RFC3164Parser, text, want string) {
 		t.Helper()
 		m := parsed(NewParserChain(env, &p), text, ParseHostname)
@@ -95,7 +95,7 @@ func TestParseOptions(t *testing.T) {
 }
 
 func TestParserChain(t *testing.T) {
-	env := testEnv(t)
+	env := parserEnv(t)
 	f := func(c ParserChain, text, name string, flags Flags, want string) {
 		t.Helper()
 		m := &Message{Text: []byte(text), Received: receivedAt.UnixNano(), Flags: ParseHostname}
@@ -142,7 +142,7 @@ func TestParserChain(t *testing.T) {
 
 // CVE-2014-3634, CVE-2014-3683: PRI out of range.
 func TestPRI(t *testing.T) {
-	chain := DefaultChain(testEnv(t))
+	chain := DefaultChain(parserEnv(t))
 	f := func(text string, pri uint16) {
 		t.Helper()
 		m := parsed(chain, text, ParseHostname)
@@ -172,7 +172,7 @@ func TestPRI(t *testing.T) {
 
 // CVE-2022-38725: numbers of absurd length in timestamps.
 func TestTimestampDigits(t *testing.T) {
-	chain := DefaultChain(testEnv(t))
+	chain := DefaultChain(parserEnv(t))
 	formats := []string{
 		"<13>%s-10-11T22:14:15.5+02:00 host tag: x", "<13>2003-%s-11T22:14:15.5+02:00 host tag: x", "<13>2003-10-%sT22:14:15.5+02:00 host tag: x",
 		"<13>2003-10-11T%s:14:15.5+02:00 host tag: x", "<13>2003-10-11T22:%s:15.5+02:00 host tag: x", "<13>2003-10-11T22:14:%s.5+02:00 host tag: x",
@@ -197,7 +197,7 @@ func TestTimestampDigits(t *testing.T) {
 
 // CVE-2011-3200: lengths around those of fixed buffers.
 func TestFieldLengths(t *testing.T) {
-	chain := DefaultChain(testEnv(t))
+	chain := DefaultChain(parserEnv(t))
 	for _, n := range []int{0, 1, 31, 32, 33, 255, 256, 257, 509, 510, 511, 512, 513, 1 << 16} {
 		x := strings.Repeat("x", n)
 		tag := parsed(chain, "<13>Oct 11 22:14:15 host "+x+": text", ParseHostname)
@@ -228,7 +228,7 @@ func TestFieldLengths(t *testing.T) {
 }
 
 func TestParseAllocates(t *testing.T) {
-	chain := DefaultChain(testEnv(t))
+	chain := DefaultChain(parserEnv(t))
 	for _, o := range ordinary {
 		m := parsed(chain, o.text, ParseHostname)
 		if n := testing.AllocsPerRun(100, func() {
@@ -256,7 +256,7 @@ func addOracleInputs(f *testing.F, add func(text string)) {
 
 func FuzzParse(f *testing.F) {
 	addOracleInputs(f, func(text string) { f.Add([]byte(text), uint32(ParseHostname), uint8(0)) })
-	env := testEnv(f)
+	env := parserEnv(f)
 	f.Fuzz(func(t *testing.T, text []byte, flags uint32, options uint8) {
 		bit := func(n int) bool { return options>>n&1 != 0 }
 		chain := NewParserChain(env, &RFC5424Parser{PermitSlashInProgram: bit(7)}, &RFC3164Parser{
