@@ -1,0 +1,121 @@
+package output
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// Dialing are the parameters of sockets that go out.
+type Dialing struct {
+	Address           string `conf:"address" doc:"Local address to send from." status:"full"`
+	Device            string `conf:"device" doc:"Network interface to send through." status:"full"`
+	FreeBind          int    `conf:"ipfreebind,min=0,max=2" default:"2" doc:"Whether address may be one the host does not have (yet); 0 is no." status:"full"`
+	NetworkNamespace  string `conf:"networknamespace" doc:"Network namespace to send from; not there, an error." status:"none"`
+	KeepAlive         bool   `conf:"keepalive" doc:"Probe idle connections." status:"full"`
+	KeepAliveProbes   int    `conf:"keepalive.probes" doc:"Unanswered probes until a connection is given up; 0 is the system's default." status:"full"`
+	KeepAliveTime     int    `conf:"keepalive.time" doc:"Seconds without data until the first probe; 0 is the system's default." status:"full"`
+	KeepAliveInterval int    `conf:"keepalive.interval" doc:"Seconds between probes; 0 is the system's default." status:"full"`
+	UserTimeout       int    `conf:"tcp_user_timeout" doc:"Milliseconds sent data may stay unacknowledged until the connection is given up; 0 is the system's default." status:"full"`
+}
+
+// dialTimeout is how long a connection may take to come about.
+const dialTimeout = 10 * time.Second
+
+// hostPort is a target.
+type hostPort struct{ host, port string }
+
+func (a hostPort) String() string { return net.JoinHostPort(a.host, a.port) }
+
+// dial connects. The target's name is resolved anew every time.
+func (d Dialing) dial(ctx context.Context, to hostPort, timeout time.Duration) (*net.TCPConn, error) {
+	nd := net.Dialer{
+		Timeout:         timeout,
+		KeepAliveConfig: d.keepAlive(),
+		KeepAlive:       -1,
+		Control:         func(_, _ string, c syscall.RawConn) error { return d.prepare(c) },
+	}
+	if d.Address != "" {
+		ip := net.ParseIP(d.Address)
+		if ip == nil {
+			return nil, fmt.Errorf("address %q is not an IP address", d.Address)
+		}
+		nd.LocalAddr = &net.TCPAddr{IP: ip}
+	}
+	c, err := nd.DialContext(ctx, "tcp", to.String())
+	if err != nil {
+		return nil, fmt.Errorf("cannot connect to %s: %w", to, netCause(err))
+	}
+	tcp := c.(*net.TCPConn)
+	if d.UserTimeout > 0 {
+		err = onSocket(tcp, func(fd int) error {
+			return unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_USER_TIMEOUT, d.UserTimeout)
+		})
+	}
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("cannot set tcp_user_timeout: %w", err), c.Close())
+	}
+	return tcp, nil
+}
+
+func (d Dialing) keepAlive() net.KeepAliveConfig {
+	seconds := func(n int) time.Duration {
+		if n == 0 {
+			return -1 // leave the system's
+		}
+		return time.Duration(n) * time.Second
+	}
+	c := net.KeepAliveConfig{Enable: d.KeepAlive, Idle: seconds(d.KeepAliveTime),
+		Interval: seconds(d.KeepAliveInterval), Count: d.KeepAliveProbes}
+	if c.Count == 0 {
+		c.Count = -1
+	}
+	return c
+}
+
+// prepare sets what has to be set before a socket is bound or connected.
+func (d Dialing) prepare(c syscall.RawConn) error {
+	var serr error
+	err := c.Control(func(fd uintptr) {
+		if d.Device != "" {
+			serr = os.NewSyscallError("device "+d.Device, unix.BindToDevice(int(fd), d.Device))
+		}
+		if serr == nil && d.FreeBind != 0 && d.Address != "" {
+			serr = os.NewSyscallError("ipfreebind", unix.SetsockoptInt(int(fd), unix.SOL_IP, unix.IP_FREEBIND, 1))
+		}
+	})
+	return errors.Join(err, serr)
+}
+
+// onSocket calls f with a connection's descriptor.
+func onSocket(c syscall.Conn, f func(fd int) error) error {
+	raw, err := c.SyscallConn()
+	if err != nil {
+		return err
+	}
+	var ferr error
+	err = raw.Control(func(fd uintptr) { ferr = f(int(fd)) })
+	return errors.Join(err, ferr)
+}
+
+// netCause removes addresses and operations from a network error; the messages
+// around it name the target.
+func netCause(err error) error {
+	var (
+		op  *net.OpError
+		sys *os.SyscallError
+	)
+	if errors.As(err, &op) {
+		err = op.Err
+	}
+	if errors.As(err, &sys) {
+		return sys.Err
+	}
+	return err
+}

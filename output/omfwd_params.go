@@ -1,0 +1,140 @@
+package output
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"sysrelay/conf"
+)
+
+// OMFwdModule are the parameters of module(load="builtin:omfwd").
+type OMFwdModule struct {
+	Template    string `conf:"template" doc:"Default template of omfwd actions." status:"full"`
+	IOBufferMax int    `conf:"iobuffer.maxsize" doc:"Accepted; a batch is sent whole." status:"none"`
+	StreamFiles
+}
+
+// StreamFiles name the certificates of a TLS stream driver.
+type StreamFiles struct {
+	CAFile   string `conf:"streamdriver.cafile" doc:"Certificates of authorities; TLS is not there yet." status:"none"`
+	CRLFile  string `conf:"streamdriver.crlfile" doc:"Revocation list; TLS is not there yet." status:"none"`
+	CAExtra  string `conf:"streamdriver.caextrafiles" doc:"More certificates of authorities; TLS is not there yet." status:"none"`
+	KeyFile  string `conf:"streamdriver.keyfile" doc:"Private key; TLS is not there yet." status:"none"`
+	CertFile string `conf:"streamdriver.certfile" doc:"Certificate; TLS is not there yet." status:"none"`
+}
+
+// OMFwdParams are the parameters of action(type="omfwd").
+type OMFwdParams struct {
+	Target          []string `conf:"target" doc:"Host to send to. Several form a pool: over TCP, messages go to each in turn." status:"full"`
+	TargetSRV       string   `conf:"targetsrv" doc:"Find the targets by DNS SRV records; not there, an error." status:"none"`
+	Port            []string `conf:"port" doc:"Port, one for all targets or one each; default 514." status:"full"`
+	Protocol        string   `conf:"protocol,enum=udp|tcp" default:"udp" doc:"udp or tcp." status:"full"`
+	Template        string   `conf:"template" doc:"Template of what is sent; default RSYSLOG_TraditionalForwardFormat. As in rsyslog, at most maxMessageSize bytes of it are sent." status:"full"`
+	Framing         string   `conf:"tcp_framing,enum=traditional|octet-counted" default:"traditional" doc:"traditional ends messages with a delimiter, octet-counted begins them with their length (RFC 6587)." status:"full"`
+	FrameDelimiter  int      `conf:"tcp_framedelimiter,min=0,max=255" default:"10" doc:"Code of the delimiter of traditional framing." status:"full"`
+	ZipLevel        int      `conf:"ziplevel,min=0,max=9" doc:"Compress each message that gets shorter by it: z and a zlib stream, as rsyslog reads it. 0 is off." status:"full"`
+	CompressionMode string   `conf:"compression.mode,enum=none|single|stream:always" doc:"none or single (see zipLevel). stream:always is not there." status:"partial"`
+	Compression     string   `conf:"compression.driver" default:"zlib" doc:"zlib; zstd is not there." status:"partial"`
+	StreamFlush     bool     `conf:"compression.stream.flushontxend" default:"on" doc:"Accepted; goes with stream:always." status:"none"`
+	RebindInterval  int      `conf:"rebindinterval" doc:"Messages after which the connection is closed and opened anew, so that a load balancer can move it; 0 is never." status:"full"`
+	RebindTCP       int      `conf:"tcp.rebindinterval" doc:"rebindInterval for TCP ($ActionSendTCPRebindInterval)." status:"full"`
+	RebindUDP       int      `conf:"udp.rebindinterval" doc:"rebindInterval for UDP ($ActionSendUDPRebindInterval)." status:"full"`
+	ResendLast      bool     `conf:"resendlastmsgonreconnect" doc:"After a connection was lost, send its last message again even if it was acknowledged." status:"full"`
+	ResendUnacked   bool     `conf:"resendunacknowledged" default:"on" doc:"After a connection was lost, send again what the peer's kernel had not acknowledged (sysrelay's own)." status:"full"`
+	CheckConnection bool     `conf:"extendedconnectioncheck" default:"on" doc:"Look whether the peer has closed the connection before every write." status:"full"`
+	MaxErrors       int      `conf:"maxerrormessages" doc:"Accepted; an error is reported once per failure." status:"none"`
+	ConErrSkip      int      `conf:"conerrskip" doc:"Accepted; a connection error is reported once per failure." status:"none"`
+	PoolResume      int      `conf:"pool.resumeinterval" default:"30" doc:"Seconds after which a target of a pool that failed is tried again." status:"full"`
+
+	UDPSendToAll bool  `conf:"udp.sendtoall" doc:"Send to every address of the target's name, not only to the first." status:"full"`
+	UDPSendDelay int   `conf:"udp.senddelay" doc:"Microseconds to wait after each message." status:"full"`
+	UDPSendBuf   int64 `conf:"udp.sendbuf,type=size" doc:"Size of the socket's send buffer; default is the system's." status:"full"`
+
+	Dialing
+
+	RateLimitInterval int    `conf:"ratelimit.interval" doc:"Seconds of the rate limit; outputs have none." status:"none"`
+	RateLimitBurst    int    `conf:"ratelimit.burst" doc:"Messages in that time; outputs have none." status:"none"`
+	RateLimitName     string `conf:"ratelimit.name" doc:"Name of a ratelimit() object; outputs have none." status:"none"`
+
+	StreamDriver
+	StreamFiles
+}
+
+// StreamDriver are the parameters of rsyslog's stream drivers. Without TLS they
+// have no effect, and asking for TLS is an error.
+type StreamDriver struct {
+	Driver           string         `conf:"streamdriver" alias:"streamdriver.name" doc:"ptcp; TLS drivers are not there yet." status:"partial"`
+	DriverMode       conf.Opt[int]  `conf:"streamdrivermode" alias:"streamdriver.mode" doc:"0 is plain TCP; TLS is not there yet, an error." status:"partial"`
+	AuthMode         string         `conf:"streamdriverauthmode" alias:"streamdriver.authmode" doc:"How the peer is checked; TLS is not there yet." status:"none"`
+	PermittedPeers   []string       `conf:"streamdriverpermittedpeers" doc:"Names of permitted peers; TLS is not there yet." status:"none"`
+	PermitExpired    string         `conf:"streamdriver.permitexpiredcerts" doc:"Whether expired certificates will do; TLS is not there yet." status:"none"`
+	RemoteSNI        string         `conf:"streamdriverremotesni" alias:"streamdriver.remotesni" doc:"Name to ask the server for; TLS is not there yet." status:"none"`
+	CheckExtendedKey conf.Opt[bool] `conf:"streamdriver.checkextendedkeypurpose" doc:"Check what a certificate is for; TLS is not there yet." status:"none"`
+	PrioritizeSAN    conf.Opt[bool] `conf:"streamdriver.prioritizesan" doc:"Prefer alternative names; TLS is not there yet." status:"none"`
+	VerifyDepth      int            `conf:"streamdriver.tlsverifydepth" doc:"Length of certificate chains; TLS is not there yet." status:"none"`
+	Priorities       string         `conf:"gnutlsprioritystring" doc:"Ciphers; TLS is not there yet." status:"none"`
+}
+
+// plain says why the parameters ask for more than plain TCP.
+func (s StreamDriver) plain() error {
+	if s.DriverMode.Value != 0 {
+		return fmt.Errorf("streamDriver.mode=%d asks for TLS, which is not there yet; messages are not sent unprotected instead", s.DriverMode.Value)
+	}
+	return nil
+}
+
+func (p OMFwdParams) check() error {
+	switch {
+	case p.TargetSRV != "":
+		return errors.New("targetSrv is not supported; name the hosts in target")
+	case len(p.Target) == 0:
+		return errors.New("omfwd needs a target")
+	case len(p.Port) > 1 && len(p.Port) != len(p.Target):
+		return fmt.Errorf("%d ports for %d targets; give one port, or one for each target", len(p.Port), len(p.Target))
+	case p.CompressionMode == "stream:always":
+		return errors.New("compression.mode stream:always is not supported; write single")
+	case p.Compression != "" && !strings.EqualFold(p.Compression, "zlib"):
+		return fmt.Errorf("compression.driver %q is not there; write zlib", p.Compression)
+	case p.NetworkNamespace != "":
+		return errors.New("networkNamespace is not supported; run sysrelay in the namespace")
+	}
+	return p.plain()
+}
+
+// zip is the level messages are compressed with.
+// as rsyslog: zipLevel alone turns compression on, compression.mode=none off, and
+// compression.mode=single without zipLevel is level 9.
+func (p OMFwdParams) zip() int {
+	switch {
+	case p.CompressionMode == "none":
+		return 0
+	case p.CompressionMode == "single" && p.ZipLevel == 0:
+		return 9
+	}
+	return p.ZipLevel
+}
+
+// rebind is the rebind interval of the protocol.
+func (p OMFwdParams) rebind() int {
+	if p.RebindInterval > 0 {
+		return p.RebindInterval
+	}
+	if p.Protocol == "tcp" {
+		return p.RebindTCP
+	}
+	return p.RebindUDP
+}
+
+// addresses are the targets with their ports.
+func (p OMFwdParams) addresses() []hostPort {
+	var all []hostPort
+	for i, host := range p.Target {
+		port := "514"
+		if len(p.Port) > 0 {
+			port = p.Port[min(i, len(p.Port)-1)]
+		}
+		all = append(all, hostPort{host, port})
+	}
+	return all
+}
