@@ -114,22 +114,8 @@ func TestScriptError(t *testing.T) {
 	}
 }
 
-type fakeTable struct{ numeric bool }
-
-func (f fakeTable) NumericKeys() bool { return f.numeric }
-func (f fakeTable) AppendText(dst, key []byte) []byte {
-	return append(append(dst, "text "...), key...)
-}
-func (f fakeTable) AppendNumber(dst []byte, key int64) []byte {
-	return append(dst, strings.Repeat("n", int(key))...)
-}
-func (f fakeTable) Reload(string) {}
-
-func TestLookupAndCounters(t *testing.T) {
+func TestCounters(t *testing.T) {
 	deps := testDeps()
-	deps.Lookup = func(name string) (LookupTable, bool) {
-		return fakeTable{numeric: name == "numbers"}, name == "numbers" || name == "texts"
-	}
 	var counted []string
 	deps.Counter = func(bucket string) (Counter, bool) {
 		return func(metric []byte) bool {
@@ -139,10 +125,6 @@ func TestLookupAndCounters(t *testing.T) {
 	}
 	messages := received(t, []string{"<13>Oct 11 22:14:15 host1 app[3]: x"})
 	for _, tt := range []struct{ expr, want string }{
-		{`lookup("texts", $hostname)`, `"text host1"`},
-		{`lookup("texts", 5)`, `"text 5"`},
-		{`lookup("numbers", $procid)`, `"nnn"`},
-		{`lookup("texts", lookup("numbers", "2"))`, `"text nn"`},
 		{`dyn_inc("b", $hostname)`, `0`},
 		{`dyn_inc("b", "again")`, `-1`},
 	} {

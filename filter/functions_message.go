@@ -120,20 +120,10 @@ func lookup(c *compiler, f *conf.Func, a []expr) expr {
 		c.errorf(f.Args[0].Position(), "", "lookup(): there is no lookup table %q", name)
 		return fixedText("")
 	}
-	if table.NumericKeys() {
-		n := a[1].asNumber()
-		return textExpr(func(e *eval, m *message.Message) []byte {
-			key, at := n(e, m), len(e.buf)
-			e.buf = table.AppendNumber(e.buf, key)
-			return e.since(at)
-		})
-	}
-	t := a[1].asText()
+	key := a[1].asValue()
 	return textExpr(func(e *eval, m *message.Message) []byte {
-		key := t(e, m)
-		at := len(e.buf)
-		e.buf = table.AppendText(e.buf, key)
-		return e.since(at)
+		k := key(e, m)
+		return e.keep(table.find(e, &k))
 	})
 }
 

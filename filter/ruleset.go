@@ -24,24 +24,11 @@ type Deps struct {
 	// Template finds the template of exec_template.
 	Template func(name string) (message.Template, bool)
 	// Lookup finds the table of lookup and reload_lookup_table.
-	Lookup func(name string) (LookupTable, bool)
+	Lookup func(name string) (*LookupTable, bool)
 	// Counter finds the dyn_stats() bucket of dyn_inc.
 	Counter func(bucket string) (Counter, bool)
 	// Log takes one line for people about what happened, with its severity.
 	Log func(severity int, text string)
-}
-
-// LookupTable is one lookup_table(). Its methods may be called from any
-// goroutine.
-type LookupTable interface {
-	// NumericKeys tells whether the keys are numbers.
-	NumericKeys() bool
-	// AppendText appends the value of a key to dst, AppendNumber that of a number.
-	AppendText(dst, key []byte) []byte
-	AppendNumber(dst []byte, key int64) []byte
-	// Reload makes the table read its file anew, without waiting for it. If that
-	// fails every key has the value stub from then on, unless stub is empty.
-	Reload(stub string)
 }
 
 // Counter counts one for a metric of a dyn_stats() bucket and tells whether it
@@ -96,7 +83,7 @@ func (d Deps) complete() Deps {
 		d.Template = func(string) (message.Template, bool) { return nil, false }
 	}
 	if d.Lookup == nil {
-		d.Lookup = func(string) (LookupTable, bool) { return nil, false }
+		d.Lookup = func(string) (*LookupTable, bool) { return nil, false }
 	}
 	if d.Counter == nil {
 		d.Counter = func(string) (Counter, bool) { return nil, false }

@@ -16,8 +16,9 @@ import (
 
 // TestScripts runs the configurations in testdata/scripts and compares what
 // their actions write with what rsyslogd's did. A script has the parts "-- rules
-// --", "-- messages --" and one "-- NAME --" per file written to @DIR@/NAME. An
-// omfwd action stands for one that cannot deliver.
+// --", "-- messages --" and one "-- NAME --" per file written to @DIR@/NAME.
+// @TESTDATA@ is the directory the test finds its files in. An omfwd action stands
+// for one that cannot deliver.
 func TestScripts(t *testing.T) {
 	files, err := filepath.Glob("testdata/scripts/*.txt")
 	if err != nil || len(files) == 0 {
@@ -96,7 +97,11 @@ func (s *script) write(t *testing.T, file string) {
 
 func (s *script) ask(t *testing.T) {
 	t.Helper()
-	dir := oracle(t, s.rules, s.messages)
+	here, err := filepath.Abs("testdata")
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := oracle(t, strings.ReplaceAll(s.rules, "@TESTDATA@", here), s.messages)
 	s.want = map[string]string{}
 	files, err := os.ReadDir(dir)
 	if err != nil {
@@ -118,7 +123,7 @@ func (s *script) ask(t *testing.T) {
 func (s *script) run(t *testing.T) map[string]string {
 	t.Helper()
 	e := newScriptEngine(t)
-	c, err := conf.Parse("script", []byte(strings.ReplaceAll(s.rules, "@DIR@", "/dir")))
+	c, err := conf.Parse("script", []byte(strings.NewReplacer("@DIR@", "/dir", "@TESTDATA@", "testdata").Replace(s.rules)))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -142,19 +147,21 @@ type scriptEngine struct {
 	deps      Deps
 	rulesets  map[string]*Ruleset
 	templates map[string]message.Template
+	tables    map[string]*LookupTable
 	files     map[string]string
 	queued    []func() error // batches in front of rulesets with a queue
 }
 
 func newScriptEngine(t *testing.T) *scriptEngine {
 	e := &scriptEngine{deps: testDeps(), rulesets: map[string]*Ruleset{},
-		templates: map[string]message.Template{}, files: map[string]string{}}
+		templates: map[string]message.Template{}, tables: map[string]*LookupTable{}, files: map[string]string{}}
 	for _, b := range message.BuiltinTemplates(e.deps.Env) {
 		e.templates[b.Name()] = b
 	}
 	e.deps.Action = e.action
 	e.deps.Template = func(n string) (message.Template, bool) { t, ok := e.templates[n]; return t, ok }
 	e.deps.Ruleset = func(n string) (*Ruleset, bool) { r, ok := e.rulesets[n]; return r, ok }
+	e.deps.Lookup = func(n string) (*LookupTable, bool) { l, ok := e.tables[n]; return l, ok }
 	e.deps.Log = func(severity int, text string) { t.Logf("log %d: %s", severity, text) }
 	return e
 }
@@ -162,12 +169,8 @@ func newScriptEngine(t *testing.T) *scriptEngine {
 func (e *scriptEngine) build(t *testing.T, c *conf.Config) *Ruleset {
 	t.Helper()
 	for _, st := range c.Stmts {
-		if o, ok := st.(*conf.Object); ok && o.Kind == "template" {
-			tpl, err := e.deps.Env.ParseTemplate(o.Value("name"), o.Value("string"), message.TemplateOptions{})
-			if err != nil {
-				t.Fatal(err)
-			}
-			e.templates[o.Value("name")] = tpl
+		if o, ok := st.(*conf.Object); ok {
+			e.object(t, o)
 		}
 	}
 	for _, st := range c.Stmts {
@@ -186,6 +189,22 @@ func (e *scriptEngine) build(t *testing.T, c *conf.Config) *Ruleset {
 		}
 	}
 	return main
+}
+
+// object makes what rules refer to.
+func (e *scriptEngine) object(t *testing.T, o *conf.Object) {
+	t.Helper()
+	name := o.Value("name")
+	var err error
+	switch o.Kind {
+	case "template":
+		e.templates[name], err = e.deps.Env.ParseTemplate(name, o.Value("string"), message.TemplateOptions{})
+	case "lookup_table":
+		e.tables[name], err = OpenLookupTable(name, o.Value("file"), e.deps.Log)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
 }
 
 func (e *scriptEngine) ruleset(t *testing.T, o *conf.Object) {

@@ -111,9 +111,10 @@ func (s *callIndirect) complain(what string) {
 	}
 }
 
-// reloadLookup is reload_lookup_table. as rsyslog: it runs for every message.
+// reloadLookup is reload_lookup_table. One reload does for all messages of a
+// view.
 type reloadLookup struct {
-	table LookupTable
+	table *LookupTable
 	stub  string
 }
 
@@ -126,8 +127,4 @@ func (c *compiler) reloadLookup(s *conf.ReloadLookup) statement {
 	return &reloadLookup{table: t, stub: s.Stub}
 }
 
-func (s *reloadLookup) run(_ *pass, v message.View) {
-	for range v.Len() {
-		s.table.Reload(s.stub)
-	}
-}
+func (s *reloadLookup) run(*pass, message.View) { s.table.Reload(s.stub) }

@@ -39,7 +39,11 @@ func (s *set) run(x *pass, v message.View) {
 	}
 }
 
-const severityWarning = 4
+const (
+	severityError   = 3
+	severityWarning = 4
+	severityInfo    = 6
+)
 
 // unset is unset $v.
 type unset struct{ path message.Path }
