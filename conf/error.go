@@ -23,8 +23,8 @@ func (e *Error) Error() string {
 	if e.Line != "" {
 		fmt.Fprintf(&b, "\n    %s\n    %s^", e.Line, caretIndent(e.Line, e.Col))
 	}
-	if e.Suggest != "" {
-		fmt.Fprintf(&b, "\n    %s", e.Suggest)
+	if suggest := strings.TrimSpace(e.Suggest); suggest != "" {
+		fmt.Fprintf(&b, "\n    %s", suggest)
 	}
 	return b.String()
 }
