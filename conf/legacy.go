@@ -16,6 +16,7 @@ type legacy struct {
 	rulesets map[string]*Object
 	mainq    *Object // $MainMsgQueue…
 	current  *Object // the ruleset of $RuleSet; nil is the default ruleset
+	others   *Call   // $DefaultRuleset: the ruleset for messages that no input binds to one
 }
 
 // setting is a parameter for what follows.
@@ -157,7 +158,7 @@ func (p *parser) directive(t token) {
 }
 
 func (p *parser) directiveNames() []string {
-	names := make([]string, 0, len(p.known))
+	names := []string{"$RuleSet"}
 	for _, d := range p.known {
 		names = append(names, "$"+d.name)
 	}
@@ -183,6 +184,10 @@ func (p *parser) place(d directive, t token, q *Param) {
 	case toNextAction, toNextInput:
 		l.keep(setting{d.target(), true, q})
 	case toDefaults:
+		if l.ownTemplate(d.module) {
+			p.report(t.pos(), fmt.Sprintf("%s is ignored: module(load=%q) has a template of its own", firstWord(t.text), "builtin:"+d.module), "")
+			return
+		}
 		l.keep(setting{d.module + ".default", false, q})
 	case runInput:
 		o := &Object{Pos: t.pos(), Kind: "input", Params: []*Param{word(t.pos(), "type", d.module), q}}
@@ -213,6 +218,9 @@ func (p *parser) toModule(t token, module string, q *Param) {
 
 // finishLegacy is called at the end of the configuration.
 func (p *parser) finishLegacy() {
+	if p.legacy.others != nil {
+		p.replaceDefault(p.legacy.others)
+	}
 	for module, q := range p.legacy.senders {
 		if o := p.legacy.modules[module]; o != nil {
 			o.set(q)
@@ -223,6 +231,20 @@ func (p *parser) finishLegacy() {
 			p.notice(s.param.Pos, "no $InputRunFileMonitor follows: the file is not read", "")
 		}
 	}
+}
+
+// replaceDefault makes the default ruleset nothing but a call of another one.
+func (p *parser) replaceDefault(call *Call) {
+	var kept []Stmt
+	for _, s := range p.cfg.Stmts {
+		if o, ok := s.(*Object); ok && o.Kind != "action" {
+			kept = append(kept, s)
+		}
+	}
+	if len(kept) < len(p.cfg.Stmts) {
+		p.notice(call.Pos, "messages go to ruleset "+call.Ruleset+": what is written outside of rulesets gets none", "")
+	}
+	p.cfg.Stmts = append(kept, call)
 }
 
 // selectRuleset carries out $RuleSet: what follows belongs to that ruleset.

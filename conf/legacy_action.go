@@ -46,7 +46,9 @@ func (p *parser) finishAction(o *Object) {
 	if protocol := o.Value("protocol"); protocol != "" {
 		p.legacy.apply(o, module+"."+protocol)
 	}
-	p.legacy.apply(o, module+".default")
+	if q := p.legacy.defaultTemplate(module); q != nil && o.Param("template") == nil {
+		o.Params = append(o.Params, q)
+	}
 	p.legacy.apply(o, "action")
 	p.legacy.apply(o, "action.legacy")
 }
@@ -55,14 +57,27 @@ func (p *parser) finishAction(o *Object) {
 // $ActionQueue… has set, and use the default templates set by directives.
 func (p *parser) scriptAction(o *Object) {
 	p.legacy.forget("action")
-	module := ModuleName(o.Value("type"))
-	if q := p.legacy.modules[module]; q == nil || q.Param("template") == nil {
-		for _, s := range p.legacy.settings {
-			if s.to == module+".default" && s.param.Name == "template" && o.Param("template") == nil {
-				o.Params = append(o.Params, s.param)
-			}
+	if q := p.legacy.defaultTemplate(ModuleName(o.Value("type"))); q != nil && o.Param("template") == nil {
+		o.Params = append(o.Params, q)
+	}
+}
+
+// defaultTemplate returns the template for actions of the module that a
+// directive has set, nil if there is none or module() has one.
+func (l *legacy) defaultTemplate(module string) *Param {
+	for _, s := range l.settings {
+		if s.to == module+".default" && !l.ownTemplate(module) {
+			q := *s.param
+			return &q
 		}
 	}
+	return nil
+}
+
+// ownTemplate says whether module() sets the default template of its actions.
+func (l *legacy) ownTemplate(module string) bool {
+	o := l.modules[module]
+	return o != nil && !o.Legacy && o.Param("template") != nil
 }
 
 // actionLine is the line of a legacy action.
@@ -115,7 +130,7 @@ func (a *actionLine) file(o *Object) bool {
 		return false
 	}
 	a.add(o, at, param, name)
-	if noSync && a.legacy.value("omfile.default", "sync") == "on" {
+	if noSync && a.legacy.value("omfile", "sync") == "on" {
 		a.add(o, 0, "sync", "off")
 	}
 	return a.template(o)

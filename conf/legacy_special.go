@@ -164,6 +164,32 @@ func (p *parser) includeConfig(line *directiveLine) {
 	p.includeFiles(includer{at, t.src, t.at, t.end}, pattern, includeRequired)
 }
 
+// setDefaultRuleset is $DefaultRuleset name.
+func (p *parser) setDefaultRuleset(line *directiveLine) {
+	at := line.pos()
+	name := line.word()
+	line.end()
+	switch {
+	case name == "":
+		p.report(line.tok.pos(), "$DefaultRuleset needs the name of a ruleset", "")
+	case strings.EqualFold(name, defaultRuleset):
+		p.legacy.others = nil
+	default:
+		p.legacy.others = &Call{at, name}
+	}
+}
+
+// errorMessages is $ErrorMessagesToStderr: all, or none.
+func (p *parser) errorMessages(line *directiveLine) {
+	q, ok := line.param(directive{name: "ErrorMessagesToStderr", kind: anOnOff, param: "errorMessagesToStderr.maxNumber"})
+	line.end()
+	if !ok {
+		return
+	}
+	q.Values[0] = map[string]string{"on": "-1", "off": "0"}[q.Values[0]]
+	p.emit(&Object{Pos: line.tok.pos(), Kind: "global", Params: []*Param{q}})
+}
+
 // rulesetQueue is $RulesetCreateMainQueue on: the current ruleset gets a queue
 // of its own, with what $MainMsgQueue… has set so far.
 func (p *parser) rulesetQueue(line *directiveLine) {

@@ -11,7 +11,7 @@ const (
 	toModule                  // module(load=…)
 	toAction                  // the actions that follow, of the module or all
 	toNextAction              // the next action; any action uses it up
-	toDefaults                // the actions that follow, if they say nothing themselves
+	toDefaults                // the template of actions that follow and name none
 	toInput                   // the inputs of the module that follow
 	toNextInput               // the next input of the module
 	runInput                  // makes an input of the module
@@ -23,7 +23,7 @@ type directive struct {
 	kind   valueKind
 	scope  scope
 	module string // "" is the core
-	only   string // of omfwd's actions only those of the protocol; "legacy": used up by legacy actions only
+	only   string // of omfwd's actions only those of the protocol; of all only legacy ones
 	param  string // the RainerScript name
 	do     func(*parser, *directiveLine)
 }
@@ -37,16 +37,20 @@ var builtin = map[string]bool{
 // directives returns all directives by name in lower case.
 func directives() map[string]directive {
 	all := map[string]directive{}
-	for _, table := range [][]directive{
-		coreDirectives(), globalDirectives(), actionDirectives(),
-		queueDirectives("ActionQueue", toNextAction), queueDirectives("MainMsgQueue", toMainQueue),
-		netInputDirectives(), localInputDirectives(), moduleDirectives(),
-	} {
+	for _, table := range directiveTables() {
 		for _, d := range table {
 			all[strings.ToLower(d.name)] = d
 		}
 	}
 	return all
+}
+
+func directiveTables() [][]directive {
+	return [][]directive{
+		coreDirectives(), globalDirectives(), actionDirectives(),
+		queueDirectives("ActionQueue", toNextAction), queueDirectives("MainMsgQueue", toMainQueue),
+		netInputDirectives(), localInputDirectives(), moduleDirectives(),
+	}
 }
 
 // coreDirectives are those that do more than to set a value.
@@ -58,6 +62,8 @@ func coreDirectives() []directive {
 		{name: "AllowedSender", do: (*parser).allowedSender},
 		{name: "ResetConfigVariables", do: (*parser).resetConfig},
 		{name: "IncludeConfig", do: (*parser).includeConfig},
+		{name: "DefaultRuleset", do: (*parser).setDefaultRuleset},
+		{name: "ErrorMessagesToStderr", do: (*parser).errorMessages},
 		{name: "RulesetCreateMainQueue", do: (*parser).rulesetQueue},
 		{name: "RulesetParser", do: (*parser).rulesetParser},
 		{name: "ModDir", do: noEffect},
@@ -84,8 +90,6 @@ func globalDirectives() []directive {
 		{name: "MaxMessageSize", kind: aSize, param: "maxMessageSize"},
 		{name: "MaxOpenFiles", kind: anInt, param: "maxOpenFiles"},
 		{name: "AbortOnUncleanConfig", kind: anOnOff, param: "abortOnUncleanConfig"},
-		{name: "ErrorMessagesToStderr", kind: anOnOff, param: "errorMessagesToStderr"},
-		{name: "DefaultRuleset", kind: aWord, param: "defaultRuleset"},
 		{name: "RepeatedMsgReduction", kind: anOnOff, param: "repeatedMsgReduction"},
 		{name: "DropMsgsWithMaliciousDNSPTRRecords", kind: anOnOff, param: "dropMsgsWithMaliciousDNSPTRRecords"},
 		{name: "ControlCharacterEscapePrefix", kind: aWord, param: "parser.controlCharacterEscapePrefix"},
@@ -123,7 +127,7 @@ func actionDirectives() []directive {
 		{name: "RepeatedMsgContainsOriginalMsg", kind: anOnOff, scope: toAction, param: "action.repeatedmsgcontainsoriginalmsg"},
 
 		{name: "ActionFileDefaultTemplate", scope: toDefaults, module: "omfile", param: "template"},
-		{name: "ActionFileEnableSync", kind: anOnOff, scope: toDefaults, module: "omfile", param: "sync"},
+		{name: "ActionFileEnableSync", kind: anOnOff, scope: toAction, module: "omfile", param: "sync"},
 		{name: "FileCreateMode", kind: aMode, scope: toAction, module: "omfile", param: "fileCreateMode"},
 		{name: "DirCreateMode", kind: aMode, scope: toAction, module: "omfile", param: "dirCreateMode"},
 		{name: "FileOwner", scope: toAction, module: "omfile", param: "fileOwner"},

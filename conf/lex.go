@@ -246,7 +246,8 @@ func (l *lexer) call(s *source) (token, bool) {
 		return token{}, false
 	}
 	if !isAlpha(s.buf[s.at]) {
-		l.invalid(s, "after call", "call is followed by the name of a ruleset, without quotes")
+		l.fail(Error{Pos: s.pos(s.at), Msg: "unexpected " + printable(s.buf[s.at:s.at+1]) + " after call", Suggest: "call is followed by the name of a ruleset, without quotes"})
+		s.at++
 		return token{}, false
 	}
 	n := s.span(func(c byte) bool { return isAlnum(c) || c == '_' || c == '-' || c == '.' })

@@ -116,8 +116,11 @@ func (b *builder) compileRulesets() {
 	for _, o := range b.objects("main_queue") {
 		b.mainQueue = o
 	}
-	b.addRuleset(rulesetSource{name: DefaultRuleset, stmts: b.cfg.Stmts, parsers: b.chain(nil, nil)}, b.mainOptions())
+	b.addRuleset(rulesetSource{name: DefaultRuleset, stmts: b.cfg.Stmts, parsers: b.defaultChain()}, b.mainOptions())
 	for _, o := range b.objects("ruleset") {
+		if isDefaultRuleset(o) {
+			continue
+		}
 		head, opts := b.readRuleset(o)
 		if head.Name == "" {
 			continue

@@ -66,6 +66,21 @@ func (b *builder) chain(names []string, o *conf.Object) message.ParserChain {
 	return message.NewParserChain(b.env, parsers...)
 }
 
+// defaultChain is the chain of the default ruleset: what $RulesetParser outside
+// of rulesets names.
+func (b *builder) defaultChain() message.ParserChain {
+	for _, o := range b.objects("ruleset") {
+		if p := o.Param("parser"); p != nil && isDefaultRuleset(o) {
+			return b.chain(p.Values, o)
+		}
+	}
+	return b.chain(nil, nil)
+}
+
+// isDefaultRuleset says whether o holds parameters of the default ruleset, whose
+// statements are those of the top level. Only directives make such an object.
+func isDefaultRuleset(o *conf.Object) bool { return o.Legacy && o.Value("name") == DefaultRuleset }
+
 func (b *builder) parserNames() (names []string) {
 	for n := range b.parsers {
 		names = append(names, n)
