@@ -123,7 +123,7 @@ func decodeFrame(b []byte, m *Message) (rest []byte, err error) {
 func (m *Message) setUnparsed() {
 	all := Span{0, uint32(len(m.Text))}
 	m.Time = Timestamp{}
-	m.setSpans([10]Span{0: all, 1: all, 9: all})
+	m.setSpans(&[10]Span{0: all, 1: all, 9: all})
 }
 
 func decodeParsed(p []byte, m *Message) error {
@@ -131,14 +131,16 @@ func decodeParsed(p []byte, m *Message) error {
 		return fmt.Errorf("%w: bad timestamp", ErrFrame)
 	}
 	var spans [10]Span
+	limit := uint32(len(m.Text))
 	for i := range spans {
-		s := Span{binary.LittleEndian.Uint32(p[16+8*i:]), binary.LittleEndian.Uint32(p[20+8*i:])}
-		if s.Start > s.End || uint64(s.End) > uint64(len(m.Text)) {
+		both := binary.LittleEndian.Uint64(p[16+8*i:])
+		s := Span{uint32(both), uint32(both >> 32)}
+		if s.Start > s.End || s.End > limit {
 			return fmt.Errorf("%w: span %d outside the text", ErrFrame, i)
 		}
 		spans[i] = s
 	}
-	m.setSpans(spans)
+	m.setSpans(&spans)
 	return nil
 }
 
@@ -147,7 +149,7 @@ func (m *Message) spans() [10]Span {
 		m.AppName, m.ProcID, m.MsgID, m.StructuredData, m.Msg}
 }
 
-func (m *Message) setSpans(s [10]Span) {
+func (m *Message) setSpans(s *[10]Span) {
 	m.Raw, m.AfterPRI, m.Hostname, m.Tag, m.ProgramName = s[0], s[1], s[2], s[3], s[4]
 	m.AppName, m.ProcID, m.MsgID, m.StructuredData, m.Msg = s[5], s[6], s[7], s[8], s[9]
 }

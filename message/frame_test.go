@@ -44,7 +44,7 @@ func anyMessage(t *rapid.T) *Message {
 		end := rapid.Uint32Range(0, uint32(len(text))).Draw(t, "end")
 		spans[i] = Span{rapid.Uint32Range(0, end).Draw(t, "start"), end}
 	}
-	m.setSpans(spans)
+	m.setSpans(&spans)
 	return m
 }
 
@@ -90,7 +90,7 @@ func TestFrameLayout(t *testing.T) {
 func TestLoadRejects(t *testing.T) {
 	parsed := &Message{Text: []byte("0123456789"), Origin: NewOrigin("i", "h", "p", "o"), Flags: Parsed,
 		Time: Timestamp{Year: 2026, Month: 1, Day: 1}}
-	parsed.setSpans([10]Span{0: {0, 10}, 9: {10, 10}})
+	parsed.setSpans(&[10]Span{0: {0, 10}, 9: {10, 10}})
 	good := AppendFrame(nil, parsed)
 	var b Batch
 	if err := b.Load(good, 1); err != nil {

@@ -38,3 +38,27 @@ func BenchmarkReceive(b *testing.B) {
 		})
 	}
 }
+
+func BenchmarkDecode(b *testing.B) {
+	chain := DefaultChain(NewEnv("localhost"))
+	origin := NewOrigin("imtcp", "host.example.com", "192.0.2.1", "40000")
+	for _, parse := range []bool{false, true} {
+		var batch Batch
+		for range 100 {
+			m := Message{Text: []byte(ordinary[0].text), Origin: origin}
+			if parse {
+				chain.Parse(&m)
+			}
+			batch.AddMessage(&m)
+		}
+		frames := batch.All().AppendFrames(nil)
+		b.Run(map[bool]string{false: "unparsed", true: "parsed"}[parse], func(b *testing.B) {
+			for b.Loop() {
+				if err := batch.Load(frames, 100); err != nil {
+					b.Fatal(err)
+				}
+			}
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/100, "ns/message")
+		})
+	}
+}

@@ -1,6 +1,7 @@
 package message
 
 import (
+	"sync"
 	"testing"
 	"time"
 )
@@ -75,6 +76,25 @@ func TestEnvTimestamp(t *testing.T) {
 	if n := testing.AllocsPerRun(100, func() { env.Timestamp(now) }); n != 0 {
 		t.Errorf("%v allocations", n)
 	}
+}
+
+func TestEnvTimestampFromManyGoroutines(t *testing.T) {
+	berlin := zone(t, "Europe/Berlin")
+	env := &Env{Location: berlin}
+	var wg sync.WaitGroup
+	for g := range 4 {
+		wg.Go(func() {
+			for i := range 2000 {
+				// Days in summer and in winter, in a different order in each goroutine.
+				at := time.Date(2026, 1, 1+(i*(g+1)*37)%365, 12, 0, i%60, 0, time.UTC)
+				if got, want := env.Timestamp(at.UnixNano()), TimestampOf(at.In(berlin)); got != want {
+					t.Errorf("%v: got %+v, want %+v", at, got, want)
+					return
+				}
+			}
+		})
+	}
+	wg.Wait()
 }
 
 func zone(t testing.TB, name string) *time.Location {
