@@ -87,6 +87,31 @@ func TestFunctionsBeyondRsyslogd(t *testing.T) {
 	}
 }
 
+func TestYearOf(t *testing.T) {
+	for _, tt := range []struct {
+		today, month time.Month
+		want         int
+	}{
+		{time.November, time.October, 2026}, {time.November, time.November, 2026}, {time.November, time.December, 2026},
+		{time.October, time.December, 2025}, {time.January, time.December, 2025}, {time.January, time.February, 2026},
+		{time.January, time.March, 2025}, {time.December, time.January, 2027}, {time.December, time.February, 2026},
+	} {
+		if got := yearOf(tt.month, time.Date(2026, tt.today, 15, 0, 0, 0, 0, time.UTC)); got != tt.want {
+			t.Errorf("a time of %v read in %v 2026 is of %d, want %d", tt.month, tt.today, got, tt.want)
+		}
+	}
+}
+
+func TestGetenv(t *testing.T) {
+	t.Setenv("FILTER_TEST", "a value")
+	messages := received(t, []string{"<13>Oct 11 22:14:15 h FILTER_TEST: x"})
+	for _, expr := range []string{`getenv("FILTER_TEST")`, `getenv($programname)`} {
+		if got, err := valueOf(t, testDeps(), "", expr, messages); got != `{ "r": "a value" }` {
+			t.Errorf("%s: got %s (%v)", expr, got, err)
+		}
+	}
+}
+
 // random stays below its limit and takes every value.
 func TestRandom(t *testing.T) {
 	messages := received(t, []string{"<13>x"})

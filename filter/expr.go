@@ -230,12 +230,10 @@ func (c *compiler) variable(x *conf.Var) expr {
 	return t
 }
 
-// isTree tells whether a name is one of a variable in $!, $. or $/.
+// isTree tells whether a name is one of a variable in $!, $. or $/. as rsyslog:
+// the property $!all-json is none but in templates.
 func isTree(name string) bool {
-	if name == "" || strings.EqualFold(name, "!all-json") || strings.EqualFold(name, "!all-json-plain") {
-		return false
-	}
-	return name[0] == '!' || name[0] == '.' || name[0] == '/'
+	return name != "" && (name[0] == '!' || name[0] == '.' || name[0] == '/')
 }
 
 // dependsOnPRI tells whether a property is a function of the PRI.

@@ -7,7 +7,20 @@
 // that an output sees a batch and writes once. For one message that is the same
 // as running the statements one after the other.
 //
-// Rulesets are immutable once compiled and safe to enter from many goroutines.
+// Messages keep their order: each action is given them in the order of the
+// batch. Around a ruleset that is called from several places messages are run in
+// runs that take the same way, and where $/ variables are used one by one.
+//
+// An error of one action keeps no other from being run. What an action has not
+// taken goes to the failover actions behind it; what is left then is handed back
+// to the caller.
+//
+// Rulesets are immutable once linked and safe to enter from many goroutines. They
+// allocate nothing per message, unless a rule sets variables, extracts with
+// regular expressions or makes JSON.
+//
+// Outcomes are those of rsyslogd 8.2302, which wrote the golden files in
+// testdata; where they are not, TestConditionsBeyondRsyslogd and its like say so.
 //
 // The package imports conf and message.
 package filter
