@@ -34,6 +34,7 @@ type logFile struct {
 	lock    *fileLock
 	regular bool
 	size    int64
+	fresh   bool // just opened: how it ends is not known
 	torn    bool // the file ends in half a line
 	missing bool // the name was gone at the last look
 	checked time.Time
@@ -67,6 +68,10 @@ func (f *logFile) write(l *lines, now time.Time) (int, error) {
 func (f *logFile) append(l *lines) (int, error) {
 	f.lock.Lock()
 	defer f.lock.Unlock()
+	if f.fresh {
+		f.fresh = false
+		f.torn = f.regular && f.zip == nil && f.spec.addLF && endsInHalfALine(f.fd)
+	}
 	if f.torn {
 		if _, err := f.file.Write([]byte{'\n'}); err != nil {
 			return 0, f.fail("end half a line of", err)
@@ -171,9 +176,8 @@ func (f *logFile) open(now time.Time) error {
 	}
 	if f.spec.zip > 0 {
 		f.zip = newZipper(f.spec.zip)
-	} else if f.regular && f.size > 0 && f.spec.addLF {
-		f.torn = endsInHalfALine(fd, f.size)
 	}
+	f.fresh = true
 	return nil
 }
 
@@ -189,12 +193,16 @@ func (f *logFile) own(fd, uid, gid int) error {
 
 // endsInHalfALine looks for what a crash may have left. The file is open for
 // writing only; where it cannot be read, it is taken to be whole.
-func endsInHalfALine(fd int, size int64) bool {
+func endsInHalfALine(fd int) bool {
 	r, err := unix.Open(fmt.Sprintf("/proc/self/fd/%d", fd), unix.O_RDONLY|unix.O_CLOEXEC, 0)
 	if err != nil {
 		return false
 	}
 	defer unix.Close(r)
+	size, err := unix.Seek(r, 0, io.SeekEnd)
+	if err != nil || size == 0 {
+		return false
+	}
 	var last [1]byte
 	n, err := unix.Pread(r, last[:], size-1)
 	return err == nil && n == 1 && last[0] != '\n'

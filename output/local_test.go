@@ -1,0 +1,130 @@
+package output
+
+import (
+	"encoding/binary"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"golang.org/x/sys/unix"
+
+	"sysrelay/message"
+)
+
+func TestPipe(t *testing.T) {
+	name := filepath.Join(t.TempDir(), "pipe")
+	d, _ := deps(map[string]message.Template{"lf": textTemplate{after: "\n"}})
+	o, err := NewOMPipe(OMPipeModule{Template: "lf"}, OMPipeParams{Pipe: name}, d)
+	must(t, err)
+	defer o.Close()
+	if _, err := o.Write(t.Context(), batch("m")); err == nil || !strings.Contains(err.Error(), "cannot open pipe "+name) {
+		t.Errorf("without a pipe: %v", err)
+	}
+	must(t, unix.Mkfifo(name, 0o600))
+	r, err := os.OpenFile(name, os.O_RDWR, 0)
+	must(t, err)
+	defer r.Close()
+
+	// More than fits, then a reader: every message is there, whole, in order.
+	const messages, size = 100, 3000
+	var want strings.Builder
+	var all []string
+	for i := range messages {
+		all = append(all, fmt.Sprintf("%04d%s", i, strings.Repeat("p", size-5)))
+		fmt.Fprintln(&want, all[i])
+	}
+	v := batch(all...)
+	sent, waits := 0, 0
+	got := make([]byte, 0, want.Len())
+	for len(got) < want.Len() {
+		if sent < messages {
+			n, err := o.Write(t.Context(), v.Slice(sent, messages))
+			sent += n
+			if err != nil {
+				waits++
+				if !strings.Contains(err.Error(), "is full") {
+					t.Fatal(err)
+				}
+			}
+		} else {
+			must(t, o.TryResume(t.Context()))
+		}
+		n, err := r.Read(got[len(got):min(cap(got), len(got)+40000)])
+		must(t, err)
+		got = got[:len(got)+n]
+	}
+	if string(got) != want.String() || waits == 0 {
+		t.Errorf("messages are torn or out of order; waited %d times", waits)
+	}
+}
+
+func TestStdout(t *testing.T) {
+	r, w, err := os.Pipe()
+	must(t, err)
+	defer r.Close()
+	d, _ := deps(nil)
+	o, err := NewOMStdout(OMStdoutModule{}, OMStdoutParams{Template: "text", EnsureLF: true}, d)
+	must(t, err)
+	must(t, o.Close())
+	o.(*omstdout).file = w
+	write(t, o, "one", "two\n")
+	must(t, o.Close())
+	b := make([]byte, 100)
+	if n, _ := r.Read(b); string(b[:n]) != "one\ntwo\n" {
+		t.Errorf("wrote %q", b[:n])
+	}
+}
+
+// TestUserTerminals: who gets a message. Plain files stand for terminals.
+func TestUserTerminals(t *testing.T) {
+	dir := t.TempDir()
+	must(t, os.MkdirAll(dir+"/dev/pts", 0o700))
+	var utmp []byte
+	for _, e := range []struct {
+		kind       uint16
+		line, user string
+		mode       os.FileMode
+	}{
+		{userProcess, "tty1", "root", 0o620},
+		{userProcess, "pts/0", "ann", 0o620},
+		{userProcess, "pts/1", "bob", 0o600}, // mesg n
+		{8, "pts/2", "ann", 0o620},           // DEAD_PROCESS
+		{userProcess, "../outside", "ann", 0o620},
+		{userProcess, "pts/gone", "ann", 0},
+	} {
+		b := make([]byte, utmpSize)
+		binary.NativeEndian.PutUint16(b, e.kind)
+		copy(b[utmpLine:], e.line)
+		copy(b[utmpUser:], e.user)
+		utmp = append(utmp, b...)
+		if e.mode != 0 {
+			must(t, os.WriteFile(dir+"/dev/"+e.line, nil, e.mode))
+			must(t, os.Chmod(dir+"/dev/"+e.line, e.mode))
+		}
+	}
+	must(t, os.WriteFile(dir+"/utmp", utmp, 0o600))
+	for users, want := range map[string]string{"*": "tty1 pts/0", "ann, nobody": "pts/0", "bob": "", "root,ann": "tty1 pts/0"} {
+		d, _ := deps(nil)
+		o, err := NewOMUsrMsg(OMUsrMsgModule{}, OMUsrMsgParams{Users: users, Template: "text"}, d)
+		must(t, err)
+		u := o.(*omusrmsg)
+		u.utmp, u.dev = dir+"/utmp", dir+"/dev"
+		write(t, o, "hello")
+		var got []string
+		for _, name := range []string{"tty1", "pts/0", "pts/1", "pts/2", "../outside"} {
+			if b, _ := os.ReadFile(dir + "/dev/" + name); string(b) == "hello" {
+				got = append(got, name)
+			}
+			must(t, os.Truncate(dir+"/dev/"+name, 0))
+		}
+		if strings.Join(got, " ") != want {
+			t.Errorf("%s: written to %q, want %q", users, got, want)
+		}
+	}
+	d, _ := deps(nil)
+	if _, err := NewOMUsrMsg(OMUsrMsgModule{}, OMUsrMsgParams{Users: " , ", Template: "text"}, d); err == nil {
+		t.Error("no user is accepted")
+	}
+}
