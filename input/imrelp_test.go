@@ -374,7 +374,7 @@ func TestIMRELPDoesNotAllocatePerMessage(t *testing.T) {
 	}
 	n := testing.AllocsPerRun(20, func() {
 		se.next, se.out = 2, se.out[:0]
-		if err := se.split(context.Background(), sc, sc.buf[:copy(sc.buf, stream)]); err != nil {
+		if err := se.use(context.Background(), sc, sc.buf[:copy(sc.buf, stream)]); err != nil {
 			t.Fatal(err)
 		}
 	})

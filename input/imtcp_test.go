@@ -59,8 +59,8 @@ func TestIMTCPReceives(t *testing.T) {
 	s.waitTexts(t, "<13>one", "<13>two", "<13>three", "<13>last")
 	stop()
 	checkLedger(t, in, 4, 0)
-	if s.froms[0] != "imtcp|127.0.0.1|127.0.0.1" {
-		t.Errorf("origin %s", s.froms[0])
+	if s.from(0) != "imtcp|127.0.0.1|127.0.0.1" {
+		t.Errorf("origin %s", s.from(0))
 	}
 }
 

@@ -42,8 +42,8 @@ func TestIMUDPReceives(t *testing.T) {
 	s.waitTexts(t, "<13>one", "<13>two")
 	stop()
 	checkLedger(t, in, 2, 0)
-	if s.froms[0] != "imudp|127.0.0.1|127.0.0.1" {
-		t.Errorf("origin %s", s.froms[0])
+	if s.from(0) != "imudp|127.0.0.1|127.0.0.1" {
+		t.Errorf("origin %s", s.from(0))
 	}
 }
 
@@ -93,8 +93,8 @@ func TestIMUDPPorts(t *testing.T) {
 		send(t, c, fmt.Sprint(i))
 		s.wait(t, "the datagram", func() bool { return len(s.texts) == i+1 })
 		_, port, _ := net.SplitHostPort(addr)
-		if want := "imudp" + port + "|127.0.0.1|127.0.0.1"; s.froms[i] != want {
-			t.Errorf("origin %s, want %s", s.froms[i], want)
+		if want := "imudp" + port + "|127.0.0.1|127.0.0.1"; s.from(i) != want {
+			t.Errorf("origin %s, want %s", s.from(i), want)
 		}
 	}
 }
@@ -115,8 +115,8 @@ func TestIMUDPv6(t *testing.T) {
 	defer c.Close()
 	send(t, c, "six")
 	s.waitTexts(t, "six")
-	if s.froms[0] != "imudp|::1|::1" {
-		t.Errorf("origin %s", s.froms[0])
+	if s.from(0) != "imudp|::1|::1" {
+		t.Errorf("origin %s", s.from(0))
 	}
 }
 

@@ -66,10 +66,18 @@ func (s *sink) wait(t *testing.T, what string, ok func() bool) {
 	defer s.mu.Unlock()
 	for !ok() {
 		if time.Since(start) > 19*time.Second {
-			t.Fatalf("waited in vain for %s; have %d messages %.300q, log %q", what, len(s.texts), s.texts, s.log)
+			t.Fatalf("waited in vain for %s; have %d messages %.20q…, %d log lines %.100q…", what,
+				len(s.texts), s.texts[:min(len(s.texts), 20)], len(s.log), s.log[:min(len(s.log), 10)])
 		}
 		s.cond.Wait()
 	}
+}
+
+// from is the origin of the i-th message.
+func (s *sink) from(i int) string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.froms[i]
 }
 
 func (s *sink) waitTexts(t *testing.T, want ...string) {

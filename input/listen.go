@@ -49,8 +49,8 @@ type streamListener struct {
 	streamParams
 	deps     Deps
 	ln       net.Listener
-	serve    func(ctx context.Context, c *conn)
-	accepted uint64 // connections so far; the accept loop's
+	serve    func(ctx context.Context, c *conn) // and finish it, now or later
+	accepted uint64                             // connections so far; the accept loop's
 	sessions atomic.Int64
 	wg       sync.WaitGroup
 }
@@ -64,7 +64,38 @@ type conn struct {
 	ahead []byte // read already: what came in one packet with the PROXY header
 	id    uint64 // number of the connection, for messages
 
-	stopping context.Context // ends when the input is to stop
+	listener  *streamListener
+	stopping  context.Context // ends when the input is to stop
+	stopWatch func() bool
+}
+
+// watch makes reads end when the input is to stop.
+func (c *conn) watch() { c.stopWatch = context.AfterFunc(c.stopping, c.interrupt) }
+
+func (c *conn) unwatch() {
+	if c.stopWatch != nil {
+		c.stopWatch()
+		c.stopWatch = nil
+	}
+}
+
+// interrupt makes a read under way, and every later one, return.
+func (c *conn) interrupt() { c.SetReadDeadline(time.Unix(1, 0)) }
+
+// deadline lets reads wait until t, or until interrupt.
+func (c *conn) deadline(t time.Time) {
+	c.SetReadDeadline(t)
+	if c.stopping.Err() != nil {
+		c.interrupt()
+	}
+}
+
+// finish closes the connection and gives its place to another.
+func (c *conn) finish() {
+	c.unwatch()
+	c.Close()
+	c.listener.sessions.Add(-1)
+	c.listener.wg.Done()
 }
 
 // listen binds the socket and writes the port file.
@@ -149,12 +180,16 @@ func writePortFile(name string, a net.Addr) error {
 	return nil
 }
 
-// run accepts until ctx ends, then stops the sessions and waits for them.
-func (l *streamListener) run(ctx context.Context) error {
+// run accepts until ctx ends, then stops the sessions and waits for them. What
+// is in beside runs along with it.
+func (l *streamListener) run(ctx context.Context, beside ...func(ctx, work context.Context)) error {
 	work, cancel := l.deps.graceful(ctx)
 	defer cancel()
 	stop := context.AfterFunc(ctx, func() { l.ln.Close() })
 	defer stop()
+	for _, f := range beside {
+		l.wg.Go(func() { f(ctx, work) })
+	}
 	l.accept(ctx, work)
 	l.wg.Wait()
 	return nil
@@ -202,33 +237,18 @@ func (l *streamListener) admit(ctx, work context.Context, c net.Conn) {
 		return
 	}
 	l.accepted++
-	s := &conn{Conn: c, id: l.accepted, stopping: ctx}
-	l.wg.Go(func() {
-		defer l.sessions.Add(-1)
-		defer c.Close()
-		stop := context.AfterFunc(ctx, s.interrupt)
-		defer stop()
-		l.session(work, s)
-	})
-}
-
-// interrupt makes a read under way, and every later one, return.
-func (c *conn) interrupt() { c.SetReadDeadline(time.Unix(1, 0)) }
-
-// noDeadline lets reads wait for ever, or until interrupt.
-func (c *conn) noDeadline() {
-	c.SetReadDeadline(time.Time{})
-	if c.stopping.Err() != nil {
-		c.interrupt()
-	}
+	l.wg.Add(1)
+	go l.session(work, &conn{Conn: c, id: l.accepted, stopping: ctx, listener: l})
 }
 
 // session finds out who the peer is and serves the connection if it may send.
 func (l *streamListener) session(ctx context.Context, c *conn) {
+	c.watch()
 	if err := l.identify(ctx, c); err != nil {
 		if c.stopping.Err() == nil {
 			l.deps.Log(severityError, fmt.Sprintf("%s %s: %v", l.module, l.inputName, err))
 		}
+		c.finish()
 		return
 	}
 	if l.notifyOpen {

@@ -81,7 +81,7 @@ func (p *proxyPolicy) source(c *conn, peer netip.Addr) (netip.AddrPort, error) {
 	if err != nil {
 		return none, fmt.Errorf("PROXY header: %w", err)
 	}
-	c.noDeadline()
+	c.deadline(time.Time{})
 	// PROXY protocol §2.2: LOCAL is the proxy's own health check.
 	if h == nil || h.Command.IsLocal() {
 		return none, nil

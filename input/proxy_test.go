@@ -68,8 +68,8 @@ func TestProxyProtocol(t *testing.T) {
 				return
 			}
 			s.wait(t, "a message", func() bool { return len(s.texts) == 1 })
-			if s.froms[0] != tt.from {
-				t.Errorf("origin %s, want %s", s.froms[0], tt.from)
+			if s.from(0) != tt.from {
+				t.Errorf("origin %s, want %s", s.from(0), tt.from)
 			}
 		})
 	}

@@ -2,8 +2,10 @@ package input
 
 import (
 	"context"
+	"errors"
 	"io"
 	"syscall"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -11,67 +13,117 @@ import (
 // reader reads a connection into scratch that it borrows once there is something
 // to be read, and keeps what its owner left over for the next time.
 type reader struct {
-	c    *conn
-	pool *scratches
-	// use looks at b, which lies in sc.buf: what was left over and what came
-	// since. It gives what it leaves to keep.
-	use func(ctx context.Context, sc *scratch, b []byte) error
-	// after, if not nil, is called after use, when the scratch has been given back.
-	after func() error
+	c     *conn
+	pool  *scratches
+	owner readerOwner
 	raw   syscall.RawConn // nil if reads go through layers, TLS
 	rest  []byte          // left over
+	parks bool            // may return errIdle instead of waiting
 
-	sc  *scratch // while a read is looked at
-	n   int      // bytes read
-	err error
-	try func(fd uintptr) bool // tryRead
+	fd    int32     // once known to idlers
+	reads int       // since the session woke up
+	until time.Time // deadline of reads while hot
+	sc    *scratch  // while a read is looked at
+	n     int       // bytes read
+	err   error
+	try   func(fd uintptr) bool // tryRead
 }
 
-func (r *reader) init(c *conn, pool *scratches, use func(context.Context, *scratch, []byte) error) {
-	r.c, r.pool, r.use, r.try = c, pool, use, r.tryRead
+// readerOwner is the session a reader is part of.
+type readerOwner interface {
+	// use looks at b, which lies in sc.buf: what was left over and what came
+	// since. It gives what it leaves to keep.
+	use(ctx context.Context, sc *scratch, b []byte) error
+	// after is called after use, when the scratch has been given back.
+	after() error
+}
+
+func (r *reader) init(c *conn, pool *scratches, owner readerOwner) {
+	r.c, r.pool, r.owner, r.try, r.fd = c, pool, owner, r.tryRead, -1
 	if sc, ok := c.Conn.(syscall.Conn); ok {
 		r.raw, _ = sc.SyscallConn()
 	}
 }
 
+// errIdle is returned by readAll when there is nothing to be read at present.
+var errIdle = errors.New("nothing to be read")
+
 // readAll reads until the connection ends or use fails and returns why: io.EOF,
-// an error of the connection, or use's error.
+// an error of the connection, or use's error; and errIdle if it parks.
 func (r *reader) readAll(ctx context.Context) (err error) {
 	if len(r.c.ahead) > 0 {
 		err = r.process(ctx, r.c.ahead)
 		r.c.ahead = nil
 	}
 	for err == nil {
-		if r.raw != nil {
-			err = r.read(ctx)
-		} else {
+		switch {
+		case r.raw == nil:
 			err = r.readLayered(ctx)
+		case r.parks && r.reads < hotReads:
+			err = r.readNow(ctx)
+		default:
+			err = r.readWait(ctx)
 		}
+		r.reads++
 	}
 	return err
 }
 
-// read waits for bytes, reads once and has them used.
-func (r *reader) read(ctx context.Context) error {
-	if err := r.raw.Read(r.try); err != nil {
+// A session that parks waits for more bytes itself as long as it is hot: after
+// hotReads successful reads, until none has come for hotWait.
+const (
+	hotReads = 8
+	hotWait  = time.Second
+)
+
+// readNow reads once if there is something to be read.
+func (r *reader) readNow(ctx context.Context) error {
+	ready := false
+	if err := r.raw.Control(func(fd uintptr) { ready = r.tryRead(fd) }); err != nil {
 		return err
 	}
-	if r.sc == nil { // all scratch is at work: wait for some, then try again
-		sc := r.pool.get(ctx)
-		if sc == nil {
-			return ctx.Err()
-		}
-		r.pool.put(sc)
-		return nil
+	if !ready {
+		return errIdle
 	}
 	return r.took(ctx)
+}
+
+// readWait waits for bytes and reads once.
+func (r *reader) readWait(ctx context.Context) error {
+	if r.parks {
+		if r.reads == hotReads {
+			r.c.watch()
+		}
+		if now := time.Now(); r.until.Sub(now) < hotWait/2 {
+			r.until = now.Add(hotWait)
+			r.c.deadline(r.until)
+		}
+	}
+	err := r.raw.Read(r.try)
+	if err == nil {
+		return r.took(ctx)
+	}
+	if r.parks && isTimeout(err) && r.c.stopping.Err() == nil {
+		r.cool()
+		return errIdle
+	}
+	return err
+}
+
+// cool ends being hot.
+func (r *reader) cool() {
+	r.c.unwatch()
+	r.c.deadline(time.Time{})
+	r.until = time.Time{}
 }
 
 // tryRead reads once if there is something to be read. It borrows a buffer only
 // then: waiting needs none.
 func (r *reader) tryRead(fd uintptr) bool {
-	if r.sc = r.pool.try(); r.sc == nil {
-		return true
+	if r.sc == nil { // none was lent by who woke the session
+		if r.sc = r.pool.try(); r.sc == nil {
+			return true
+		}
 	}
 	for {
 		r.n, r.err = unix.Read(int(fd), r.sc.buf[len(r.rest):])
@@ -92,6 +144,11 @@ func (r *reader) took(ctx context.Context) error {
 	sc := r.sc
 	r.sc = nil
 	switch {
+	case sc == nil: // all scratch is at work: wait for some, then try again
+		if r.sc = r.pool.get(ctx); r.sc == nil {
+			return ctx.Err()
+		}
+		return nil
 	case r.err != nil:
 		r.pool.put(sc)
 		return r.err
@@ -104,12 +161,10 @@ func (r *reader) took(ctx context.Context) error {
 
 // hand has n bytes of sc used.
 func (r *reader) hand(ctx context.Context, sc *scratch, n int) error {
-	err := r.use(ctx, sc, sc.buf[:n])
+	err := r.owner.use(ctx, sc, sc.buf[:n])
 	r.pool.put(sc)
-	if r.after != nil {
-		if aerr := r.after(); err == nil {
-			err = aerr
-		}
+	if aerr := r.owner.after(); err == nil {
+		err = aerr
 	}
 	return err
 }
@@ -161,12 +216,7 @@ func (r *reader) drain(ctx context.Context) {
 		return
 	}
 	for total := 0; total < drainMax && ctx.Err() == nil; total += r.n {
-		var ready bool
-		r.sc = nil
-		if err := r.raw.Control(func(fd uintptr) { ready = r.tryRead(fd) }); err != nil || !ready || r.sc == nil {
-			return
-		}
-		if r.took(ctx) != nil {
+		if r.readNow(ctx) != nil {
 			return
 		}
 	}

@@ -47,10 +47,10 @@ func (in *relpInput) serveConn(ctx context.Context, c *conn) {
 	s := &relpSession{in: in, next: 1, cancel: cancel,
 		origin:  message.NewOrigin(in.inputName, c.host, c.ip, c.port),
 		decoder: relp.Decoder{MaxData: relp.OffersMax}}
-	s.reader.init(c, in.pool, s.split)
-	s.after = s.write
+	s.reader.init(c, in.pool, s)
 	s.watch = time.AfterFunc(time.Hour, s.look)
 	defer s.watch.Stop()
+	defer c.finish()
 	s.end(s.readAll(ctx))
 }
 
@@ -103,8 +103,10 @@ func (s *relpSession) complain(err error) {
 		s.in.port, err, s.in.port, s.c.ip, s.c.host))
 }
 
-// split handles the frames in b: all messages in it as one batch.
-func (s *relpSession) split(ctx context.Context, sc *scratch, b []byte) error {
+func (s *relpSession) after() error { return s.write() }
+
+// use handles the frames in b: all messages in it as one batch.
+func (s *relpSession) use(ctx context.Context, sc *scratch, b []byte) error {
 	if !s.opened && match(b, "\x16\x03") == yes {
 		return errRELP("TLS handshake on a port without TLS")
 	}

@@ -19,17 +19,23 @@ type streamInput struct {
 	limit   *limiter
 	ledger  message.Ledger
 	pool    *scratches
+	idlers  *idlers
 	to      message.Handler
 }
 
 // Listen implements Input.
-func (in *streamInput) Listen() error { return in.listen() }
+func (in *streamInput) Listen() (err error) {
+	if in.idlers, err = newIdlers(in.pool); err != nil {
+		return fmt.Errorf("%s: %w", in.name, err)
+	}
+	return in.listen()
+}
 
 // Run implements Input.
 func (in *streamInput) Run(ctx context.Context, to message.Handler) error {
 	in.to, in.serve = to, in.serveConn
 	defer in.limit.close()
-	return in.run(ctx)
+	return in.run(ctx, in.idlers.run)
 }
 
 // Name implements Input.
@@ -42,11 +48,11 @@ func (in *streamInput) Addrs() []string { return []string{in.ln.Addr().String()}
 func (in *streamInput) Ledger() *message.Ledger { return &in.ledger }
 
 // session is one connection's state between reads. It is small: an idle
-// connection costs its goroutine, its socket and this.
+// connection costs its socket and this, and has no goroutine.
 type session struct {
 	reader
 	in     *streamInput
-	framer *Framer
+	framer Framer
 	origin message.Origin
 	first  bool // too few bytes so far to tell whose protocol it is
 	faults int  // framing errors so far
@@ -54,8 +60,12 @@ type session struct {
 
 func (in *streamInput) serveConn(ctx context.Context, c *conn) {
 	s := &session{in: in, first: true, origin: message.NewOrigin(in.inputName, c.host, c.ip, c.port)}
-	s.framer = NewFramer(&in.framing, s.fault)
-	s.reader.init(c, in.pool, s.split)
+	s.framer = *NewFramer(&in.framing, s.fault)
+	s.reader.init(c, in.pool, s)
+	if s.raw != nil {
+		s.parks = true
+		c.unwatch()
+	}
 	s.run(ctx)
 }
 
@@ -64,8 +74,26 @@ type errForeign string
 
 func (e errForeign) Error() string { return string(e) }
 
+// run reads until there is nothing to be read, and ends the session if it is over.
 func (s *session) run(ctx context.Context) {
+	s.reads = 0
 	err := s.readAll(ctx)
+	if err == errIdle {
+		switch err = s.in.idlers.park(s); err {
+		case nil:
+			return
+		case errStopped:
+		default: // the kernel has no room to watch it: it keeps its goroutine
+			s.parks = false
+			s.c.watch()
+			err = s.readAll(ctx)
+		}
+	}
+	s.finish(ctx, err)
+	s.c.finish()
+}
+
+func (s *session) finish(ctx context.Context, err error) {
 	in := s.in
 	switch {
 	case errors.Is(err, io.EOF):
@@ -107,8 +135,10 @@ func isRefusal(err error) bool {
 	return errors.As(err, &f) || errors.As(err, &e)
 }
 
-// split hands the messages in b over and keeps what is left of it.
-func (s *session) split(ctx context.Context, sc *scratch, b []byte) error {
+func (s *session) after() error { return nil }
+
+// use hands the messages in b over and keeps what is left of it.
+func (s *session) use(ctx context.Context, sc *scratch, b []byte) error {
 	if s.first {
 		s.first = false
 		name, known := foreignProtocol(b, s.in.framing.Strict)

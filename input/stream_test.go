@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"os"
@@ -110,13 +111,19 @@ func TestIMTCPHandlerRefuses(t *testing.T) {
 // awaitLedger waits until so many messages have been received.
 func awaitLedger(t *testing.T, in Input, received uint64) {
 	t.Helper()
-	for range 2000 {
-		if in.Ledger().Read().Received >= received {
+	waitUntil(t, fmt.Sprintf("%d received", received), func() bool { return in.Ledger().Read().Received >= received })
+}
+
+// waitUntil polls a condition nothing can be waited for with.
+func waitUntil(t *testing.T, what string, ok func() bool) {
+	t.Helper()
+	for range 4000 {
+		if ok() {
 			return
 		}
 		time.Sleep(5 * time.Millisecond)
 	}
-	t.Fatalf("ledger %+v; waited for %d received", in.Ledger().Read(), received)
+	t.Fatalf("waited in vain for %s", what)
 }
 
 // A Handler that does not return is back-pressure: the sender cannot go on.
@@ -241,8 +248,8 @@ func TestIMPTCPUnixSocket(t *testing.T) {
 	closes(t, c)
 	s.waitTexts(t, "<13>local")
 	stop()
-	if s.froms[0] != "imptcp|relay|127.0.0.1" {
-		t.Errorf("origin %s", s.froms[0])
+	if s.from(0) != "imptcp|relay|127.0.0.1" {
+		t.Errorf("origin %s", s.from(0))
 	}
 }
 
@@ -272,7 +279,7 @@ func TestAcceptBacksOff(t *testing.T) {
 		l := &streamListener{deps: s.deps(), ln: e}
 		l.module, l.inputName, l.path = "imtcp", "imtcp", "unix"
 		served := make(chan struct{})
-		l.serve = func(context.Context, *conn) { close(served) }
+		l.serve = func(_ context.Context, c *conn) { c.finish(); close(served) }
 		a, b := net.Pipe()
 		defer b.Close()
 		e.conns <- a
@@ -328,12 +335,12 @@ func TestStreamDoesNotAllocatePerMessage(t *testing.T) {
 	c := &conn{host: "h", ip: "192.0.2.1", port: "1"}
 	se := &session{in: in, origin: message.NewOrigin("imtcp", "h", "192.0.2.1", "1")}
 	se.c = c
-	se.framer = NewFramer(&in.framing, se.fault)
+	se.framer = *NewFramer(&in.framing, se.fault)
 	sc := in.pool.get(context.Background())
 	stream := bytes.Repeat([]byte("<13>Oct 11 22:14:15 host tag: a message\n20 <13>octet counted it"), 250)
 	n := testing.AllocsPerRun(20, func() {
 		b := sc.buf[:copy(sc.buf, stream)]
-		if err := se.split(context.Background(), sc, b); err != nil {
+		if err := se.use(context.Background(), sc, b); err != nil {
 			t.Fatal(err)
 		}
 	})

@@ -1,0 +1,116 @@
+package input
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"sync"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// idlers are the connections of an input that nothing is to be read from. A
+// goroutine for each would cost more than all the rest of them; here they share
+// one, which starts a session's goroutine again once bytes have come.
+type idlers struct {
+	epoll *os.File
+	raw   syscall.RawConn
+	pool  *scratches
+
+	mu      sync.Mutex
+	asleep  map[int32]*session // by file descriptor
+	stopped bool
+}
+
+func newIdlers(pool *scratches) (*idlers, error) {
+	fd, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
+	if err != nil {
+		return nil, fmt.Errorf("epoll: %w", err)
+	}
+	if err := unix.SetNonblock(fd, true); err != nil {
+		unix.Close(fd)
+		return nil, fmt.Errorf("epoll: %w", err)
+	}
+	i := &idlers{epoll: os.NewFile(uintptr(fd), "epoll"), pool: pool, asleep: map[int32]*session{}}
+	if i.raw, err = i.epoll.SyscallConn(); err != nil {
+		i.epoll.Close()
+		return nil, fmt.Errorf("epoll: %w", err)
+	}
+	return i, nil
+}
+
+// park puts a session to sleep; the caller's goroutine has nothing to do with it
+// any more. It fails when the input is to stop, or the kernel has no room.
+func (i *idlers) park(s *session) error {
+	op := unix.EPOLL_CTL_MOD
+	if s.fd < 0 {
+		op = unix.EPOLL_CTL_ADD
+		if err := s.raw.Control(func(fd uintptr) { s.fd = int32(fd) }); err != nil {
+			return err
+		}
+	}
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	if i.stopped {
+		return errStopped
+	}
+	i.asleep[s.fd] = s
+	// One event only: until it is put to sleep again the session is awake.
+	ev := unix.EpollEvent{Events: unix.EPOLLIN | unix.EPOLLRDHUP | unix.EPOLLONESHOT, Fd: s.fd}
+	var err error
+	cerr := i.raw.Control(func(epfd uintptr) { err = unix.EpollCtl(int(epfd), op, int(s.fd), &ev) })
+	if err = errors.Join(err, cerr); err != nil {
+		delete(i.asleep, s.fd)
+	}
+	return err
+}
+
+// errStopped is the end of a session when the input stops.
+var errStopped = errors.New("the input stops")
+
+// take removes a session from those asleep.
+func (i *idlers) take(fd int32) *session {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	s := i.asleep[fd]
+	delete(i.asleep, fd)
+	return s
+}
+
+// run wakes sessions until ctx ends; then it wakes those that are left, for them
+// to see that it is time to stop. There is scratch for every session awake.
+func (i *idlers) run(ctx, work context.Context) {
+	stop := context.AfterFunc(ctx, func() { i.epoll.SetReadDeadline(time.Unix(1, 0)) })
+	defer stop()
+	var events [64]unix.EpollEvent
+	var n int
+	wait := func(epfd uintptr) bool {
+		var err error
+		n, err = unix.EpollWait(int(epfd), events[:], 0)
+		return n > 0 || (err != nil && err != unix.EINTR)
+	}
+	for i.raw.Read(wait) == nil {
+		for _, ev := range events[:max(n, 0)] {
+			if s := i.take(ev.Fd); s != nil {
+				s.wake(work, i.pool)
+			}
+		}
+	}
+	i.mu.Lock()
+	i.stopped = true
+	left := i.asleep
+	i.asleep = nil
+	i.mu.Unlock()
+	for _, s := range left {
+		s.wake(work, i.pool)
+	}
+}
+
+// wake starts the session's goroutine again, once there is scratch for it.
+func (s *session) wake(ctx context.Context, pool *scratches) {
+	s.sc = pool.get(ctx)
+	go s.run(ctx)
+}
