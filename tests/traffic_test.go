@@ -3,6 +3,7 @@ package tests
 import (
 	"bufio"
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -10,6 +11,8 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"syscall"
+	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 )
@@ -20,7 +23,7 @@ func send(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Fatalf("usage: send tcp|udp PORT FILE")
 	}
 	text := []byte(ts.ReadFile(args[2]))
-	c, err := net.Dial(args[0], "127.0.0.1:"+args[1])
+	c, err := dial(args[0], args[1])
 	ts.Check(err)
 	defer c.Close()
 	if args[0] == "tcp" {
@@ -67,7 +70,7 @@ func sendNumbers(kind, port string, conn, from, to int) error {
 	if kind == "udp" {
 		network = "udp"
 	}
-	c, err := net.Dial(network, "127.0.0.1:"+port)
+	c, err := dial(network, port)
 	if err != nil {
 		return err
 	}
@@ -116,6 +119,17 @@ func inOrder(ts *testscript.TestScript, neg bool, args []string) {
 		if n != count {
 			ts.Fatalf("connection %d: %d messages of %d arrived", c, n, count)
 		}
+	}
+}
+
+// dial connects; a peer that has written its port file may not listen yet.
+func dial(network, port string) (net.Conn, error) {
+	for deadline := time.Now().Add(patience); ; {
+		c, err := net.Dial(network, "127.0.0.1:"+port)
+		if err == nil || !errors.Is(err, syscall.ECONNREFUSED) || time.Now().After(deadline) {
+			return c, err
+		}
+		time.Sleep(5 * time.Millisecond) // between two tries
 	}
 }
 
