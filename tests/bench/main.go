@@ -102,6 +102,9 @@ func report(w workload, systems []system, results map[string][]result) {
 		if base.rate > 0 {
 			fmt.Printf(" %9.2f   %.2f, %.2f", m.rate/base.rate, m.cpu/base.cpu, m.memory/base.memory)
 		}
+		if m.drain > 0 {
+			fmt.Printf("   drained %.0f/s, %.2f ×", m.drain, m.drain/base.drain)
+		}
 		fmt.Println()
 	}
 }
@@ -120,6 +123,7 @@ func median(rs []result) result {
 	}
 	return result{
 		rate:     mid(func(r result) float64 { return r.rate }),
+		drain:    mid(func(r result) float64 { return r.drain }),
 		cpu:      mid(func(r result) float64 { return r.cpu }),
 		memory:   mid(func(r result) float64 { return r.memory }),
 		lost:     int(mid(func(r result) float64 { return float64(r.lost) })),

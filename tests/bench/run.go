@@ -12,7 +12,10 @@ import (
 
 // result is one run of one workload on one system.
 type result struct {
-	rate                  float64 // messages per second, first byte sent to last message at the sink
+	// rate is in messages per second, from the first byte sent to the last message
+	// at the sink, or with an outage to the last answer.
+	rate                  float64
+	drain                 float64 // after an outage: messages per second from the collector's start
 	cpu                   float64 // microseconds of processor time per message
 	memory                float64 // MiB, peak
 	lost, twice, disorder int
@@ -58,9 +61,20 @@ func run(w workload, s system, dir, profile string) (result, error) {
 	if err := senders.send(); err != nil {
 		return result{}, err
 	}
-	last := sink.wait(w.messages)
-	r := result{rate: float64(w.messages) / last.Sub(began).Seconds(), memory: p.peak()}
-	r.cpu = float64((p.cpu() - cpu).Microseconds()) / float64(w.messages)
+	var r result
+	if w.outage {
+		r.rate = float64(w.messages) / time.Since(began).Seconds()
+		r.cpu = float64((p.cpu() - cpu).Microseconds()) / float64(w.messages)
+		began = time.Now()
+		if err := sink.listen(); err != nil {
+			return r, err
+		}
+		r.drain = float64(w.messages) / sink.wait(w.messages).Sub(began).Seconds()
+	} else {
+		r.rate = float64(w.messages) / sink.wait(w.messages).Sub(began).Seconds()
+		r.cpu = float64((p.cpu() - cpu).Microseconds()) / float64(w.messages)
+	}
+	r.memory = p.peak()
 	senders.close()
 	p.stop()
 	r.lost, r.twice, r.disorder, err = sink.verify(w)
@@ -116,6 +130,11 @@ func dialAll(w workload, port int) (*senders, error) {
 		if err != nil {
 			return nil, err
 		}
+		if w.relp {
+			if conn, err = openRELP(conn); err != nil {
+				return nil, err
+			}
+		}
 		to := each
 		if c == w.conns-1 {
 			to = w.messages - each*c
@@ -137,7 +156,15 @@ func (s *senders) send() error {
 	errs := make(chan error, len(s.conns))
 	var wg sync.WaitGroup
 	for i, c := range s.conns {
-		c.SetWriteDeadline(time.Now().Add(2 * time.Minute)) // a relay that hangs fails the run
+		c.SetDeadline(time.Now().Add(2 * time.Minute)) // a relay that hangs fails the run
+		if r, ok := c.(*relpConn); ok {
+			wg.Go(func() {
+				if err := r.send(s.blocks[i]); err != nil {
+					errs <- err
+				}
+			})
+			continue
+		}
 		wg.Go(func() {
 			for _, b := range s.blocks[i] {
 				if err := s.write(c, b); err != nil {

@@ -14,6 +14,7 @@ import (
 // sink is where messages arrive: a file, or a collector that this program is.
 type sink struct {
 	file  string
+	addr  string
 	ln    net.Listener
 	wg    sync.WaitGroup
 	lines atomic.Int64
@@ -26,13 +27,24 @@ func newSink(w workload, file string) (*sink, error) {
 	if !w.toTCP {
 		return k, nil
 	}
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
+	k.addr = "127.0.0.1:0"
+	if err := k.listen(); err != nil {
 		return nil, err
 	}
-	k.ln = ln
-	go k.accept()
+	if w.outage {
+		k.ln.Close()
+	}
 	return k, nil
+}
+
+// listen starts the collector; after an outage at the address it had.
+func (k *sink) listen() (err error) {
+	if k.ln, err = net.Listen("tcp", k.addr); err != nil {
+		return err
+	}
+	k.addr = k.ln.Addr().String()
+	go k.accept(k.ln)
+	return nil
 }
 
 func (k *sink) port() int {
@@ -42,9 +54,9 @@ func (k *sink) port() int {
 	return k.ln.Addr().(*net.TCPAddr).Port
 }
 
-func (k *sink) accept() {
+func (k *sink) accept(ln net.Listener) {
 	for {
-		c, err := k.ln.Accept()
+		c, err := ln.Accept()
 		if err != nil {
 			return
 		}

@@ -5,6 +5,8 @@ import (
 	"embed"
 	"fmt"
 	"text/template"
+
+	"sysrelay/input/relp"
 )
 
 //go:embed conf
@@ -24,6 +26,8 @@ type workload struct {
 	octets      bool // RFC 5424, octet-counted
 	toTCP       bool // the sink is a collector, not a file
 	noFloor     bool // a plain copier says nothing here
+	relp        bool // sent over RELP; done when everything is answered
+	outage      bool // the collector comes up when everything is answered
 }
 
 func workloads() []workload {
@@ -35,13 +39,22 @@ func workloads() []workload {
 		{name: "forward", about: "TCP to TCP, 8 connections", conf: "forward", messages: 1_000_000, size: 250, conns: 8, toTCP: true},
 		{name: "udp", about: "UDP to file at full speed", conf: "file", messages: 500_000, size: 250, conns: 1, udp: true, noFloor: true},
 		{name: "rules", about: "50 rules and a JSON template, 8 connections", conf: "rules", messages: 800_000, size: 250, conns: 8, noFloor: true},
+		{name: "relp8", about: "RELP to file, 8 connections", conf: "relpfile", messages: 400_000, size: 250, conns: 8, relp: true, noFloor: true},
+		{name: "relpdisk8", about: "RELP to a disk queue to file, 8 connections", conf: "relpdisk", messages: 300_000, size: 250, conns: 8, relp: true, noFloor: true},
+		{name: "outage", about: "RELP to a disk queue, rsyslogd's unsynced, collector down, then up; 8 connections", conf: "outage-off", messages: 300_000,
+			size: 250, conns: 8, relp: true, outage: true, toTCP: true, noFloor: true},
+		{name: "outagesync", about: "the same, rsyslogd's synced", conf: "outage-on", messages: 8_000,
+			size: 250, conns: 8, relp: true, outage: true, toTCP: true, noFloor: true},
 		{name: "idle", about: "5,000 connections, 50 of them sending", conf: "file", messages: 500_000, size: 250, conns: 50, idle: 4950},
 	}
 }
 
 func (w workload) runsOn(s system) bool {
-	if s.name == "copier" {
+	switch s.name {
+	case "copier":
 		return !w.noFloor
+	case "syslog-ng": // it knows no RELP
+		return !w.relp
 	}
 	return true
 }
@@ -92,6 +105,9 @@ func (w workload) append(dst []byte, conn, n int, pad []byte) []byte {
 			pri, conn, n%40, 1000+conn, n%10, conn, n)
 	}
 	fill := pad[:max(w.size-len(head), 0)]
+	if w.relp {
+		dst = relp.AppendHeader(dst, uint32(n+2), relp.Syslog, len(head)+len(fill))
+	}
 	if w.octets {
 		dst = fmt.Appendf(dst, "%d ", len(head)+len(fill))
 	}
