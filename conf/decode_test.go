@@ -28,7 +28,6 @@ type sample struct {
 	Number2  Opt[int64]    `conf:"number2,type=size"`
 	List     Opt[[]string] `conf:"list"`
 	Nothing  string        `conf:"nothing" doc:"Nothing waits for it." status:"none"`
-	ignored  string
 }
 
 type choice string

@@ -207,9 +207,7 @@ func (a *actionLine) forward(o *Object) bool {
 		a.add(o, at, "port", port)
 	}
 	a.add(o, 0, "protocol", protocol)
-	for _, q := range options {
-		o.Params = append(o.Params, q)
-	}
+	o.Params = append(o.Params, options...)
 	return a.template(o)
 }
 

@@ -28,7 +28,7 @@ func (l *lexer) statement(s *source) (token, bool) {
 	case isWord(c):
 		return l.word(s), true
 	case c == '!':
-		if n := s.line(); n > 1 && bytes.IndexAny(s.buf[s.at:s.at+n], " \t") < 0 {
+		if n := s.line(); n > 1 && !bytes.ContainsAny(s.buf[s.at:s.at+n], " \t") {
 			return s.take(tBSDBlock, n, string(s.buf[s.at:s.at+n])), true
 		}
 	case c == '+' || c == '-':

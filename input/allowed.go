@@ -76,6 +76,3 @@ func (a *AllowedSenders) Allows(ip netip.Addr, host string) bool {
 	}
 	return false
 }
-
-// byName tells whether Allows needs to know the peer's name.
-func (a *AllowedSenders) byName() bool { return a != nil && len(a.names) > 0 }

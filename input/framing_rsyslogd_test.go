@@ -79,9 +79,7 @@ func observe(t *testing.T, c framingCase) observed {
 	conn.Read(make([]byte, 1))
 	stop()
 	var o observed
-	for _, x := range s.texts {
-		o.messages = append(o.messages, x)
-	}
+	o.messages = append(o.messages, s.texts...)
 	for _, l := range s.log {
 		o.log = append(o.log, normalLog(l))
 	}

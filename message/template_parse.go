@@ -164,7 +164,7 @@ func (p *templateParser) fieldFrom(part *PropertyPart) error {
 	part.Field, part.Delimiter = -1, '\t'
 	if p.accept(',') {
 		if p.at == len(p.in) || !isDigit(p.in[p.at]) {
-			return errors.New("F, needs the delimiter's decimal code")
+			return errors.New("field: F, needs the delimiter's decimal code")
 		}
 		if part.Delimiter = p.number(); part.Delimiter > 255 {
 			return fmt.Errorf("the delimiter's code %d is more than 255", part.Delimiter)
@@ -185,7 +185,7 @@ func (p *templateParser) exprFrom(part *PropertyPart) error {
 	text := p.until(":%")
 	settings := strings.Split(text, ",")
 	if settings[0] != "" || len(settings) > 5 {
-		return fmt.Errorf("R%s: R is followed by ,type,submatch,nomatch,match", text)
+		return fmt.Errorf("expression R%s: R is followed by ,type,submatch,nomatch,match", text)
 	}
 	for i, s := range settings[1:] {
 		switch {
@@ -195,7 +195,7 @@ func (p *templateParser) exprFrom(part *PropertyPart) error {
 		case i == 2:
 			part.NoMatch = s
 		case len(s) != 1 || !isDigit(s[0]):
-			return fmt.Errorf("R%s: match and submatch are one digit", text)
+			return fmt.Errorf("expression R%s: match and submatch are one digit", text)
 		case i == 1:
 			part.Submatch = int(s[0] - '0')
 		default:

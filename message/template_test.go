@@ -28,7 +28,7 @@ func TestParseTemplateErrors(t *testing.T) {
 		{"%msg:::csv,date-foo%", `byte 12: date- cannot be "foo"`},
 		{"%msg:::csv,json%", "byte 12: csv and json exclude each other"},
 		{"%msg:x:%", "byte 6: a position is a number, F or R"}, {"%msg:1x%", "byte 7: a position"}, {"%msg:1:2x%", "byte 9: a position is a number or $"},
-		{"%msg:F,x:1%", "byte 8: F, needs the delimiter's decimal code"}, {"%msg:F,256:1%", "256 is more than 255"}, {"%msg:F,44x:1%", "byte 10: the number of the field"},
+		{"%msg:F,x:1%", "byte 8: field: F, needs the delimiter's decimal code"}, {"%msg:F,256:1%", "256 is more than 255"}, {"%msg:F,44x:1%", "byte 10: the number of the field"},
 		{"%msg:F%", "byte 7: the number of the field"}, {"%msg:F:%", "fields count from 1"}, {"%msg:F:0%", "fields count from 1"},
 		{"%msg:RX:a--end%", "R is followed by"}, {"%msg:R,PCRE:a--end%", "regex.type"}, {"%msg:R,ERE,x:a--end%", "are one digit"}, {"%msg:R,ERE,10:a--end%", "are one digit"},
 		{"%msg:R,ERE,0,NONE:a--end%", "regex.nomatchmode"}, {"%msg:R,ERE,0,DFLT,0,9:a--end%", "R is followed by"}, {"%msg:R,ERE%", "the regular expression must follow"},

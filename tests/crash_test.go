@@ -111,7 +111,9 @@ input(type="imrelp" address="127.0.0.1" port="0" listenPortFileName="` + dir + `
 
 // napUpTo lets the daemon work for a random time: when it is killed is what is
 // being varied.
-func napUpTo(random *rand.Rand, ms int) { time.Sleep(time.Duration(random.IntN(ms)) * time.Millisecond) }
+func napUpTo(random *rand.Rand, ms int) {
+	time.Sleep(time.Duration(random.IntN(ms)) * time.Millisecond)
+}
 
 func startRelay(t *testing.T, b *bench, dir, conf string) *process {
 	t.Helper()

@@ -15,13 +15,11 @@ import (
 const copierWord = "copier"
 
 func runCopier(args []string) int {
-	if err := copyAll(args[0]); err != nil {
-		fmt.Fprintln(os.Stderr, "copier:", err)
-		return 1
-	}
-	return 0
+	fmt.Fprintln(os.Stderr, "copier:", copyAll(args[0]))
+	return 1
 }
 
+// copyAll copies until it is killed; it returns an error only.
 func copyAll(conf string) error {
 	text, err := os.ReadFile(conf)
 	if err != nil {
