@@ -20,9 +20,9 @@ type idlers struct {
 	raw   syscall.RawConn
 	pool  *scratches
 
-	mu      sync.Mutex
-	asleep  map[int32]*session // by file descriptor
-	stopped bool
+	mu     sync.Mutex
+	asleep map[int32]*session // by file descriptor
+	refuse error              // why no session can be put to sleep any more
 }
 
 func newIdlers(pool *scratches) (*idlers, error) {
@@ -43,7 +43,8 @@ func newIdlers(pool *scratches) (*idlers, error) {
 }
 
 // park puts a session to sleep; the caller's goroutine has nothing to do with it
-// any more. It fails when the input is to stop, or the kernel has no room.
+// any more. It fails with errStopped when the input is to stop, and when the
+// kernel cannot watch the session.
 func (i *idlers) park(s *session) error {
 	op := unix.EPOLL_CTL_MOD
 	if s.fd < 0 {
@@ -54,8 +55,8 @@ func (i *idlers) park(s *session) error {
 	}
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	if i.stopped {
-		return errStopped
+	if i.refuse != nil {
+		return i.refuse
 	}
 	i.asleep[s.fd] = s
 	// One event only: until it is put to sleep again the session is awake.
@@ -83,29 +84,41 @@ func (i *idlers) take(fd int32) *session {
 // run wakes sessions until ctx ends; then it wakes those that are left, for them
 // to see that it is time to stop. There is scratch for every session awake.
 func (i *idlers) run(ctx, work context.Context) {
+	defer i.epoll.Close()
 	stop := context.AfterFunc(ctx, func() { i.epoll.SetReadDeadline(time.Unix(1, 0)) })
 	defer stop()
-	var events [64]unix.EpollEvent
-	var n int
-	wait := func(epfd uintptr) bool {
-		var err error
-		n, err = unix.EpollWait(int(epfd), events[:], 0)
-		return n > 0 || (err != nil && err != unix.EINTR)
-	}
-	for i.raw.Read(wait) == nil {
-		for _, ev := range events[:max(n, 0)] {
-			if s := i.take(ev.Fd); s != nil {
-				s.wake(work, i.pool)
-			}
-		}
+	err := i.watch(work)
+	if ctx.Err() != nil {
+		err = errStopped
 	}
 	i.mu.Lock()
-	i.stopped = true
+	i.refuse = err
 	left := i.asleep
 	i.asleep = nil
 	i.mu.Unlock()
 	for _, s := range left {
 		s.wake(work, i.pool)
+	}
+}
+
+// watch wakes sessions until it can watch them no longer.
+func (i *idlers) watch(work context.Context) error {
+	var events [64]unix.EpollEvent
+	var n int
+	var err error
+	wait := func(epfd uintptr) bool {
+		n, err = unix.EpollWait(int(epfd), events[:], 0)
+		return n > 0 || (err != nil && err != unix.EINTR)
+	}
+	for {
+		if rerr := i.raw.Read(wait); rerr != nil || n < 0 {
+			return errors.Join(rerr, err)
+		}
+		for _, ev := range events[:n] {
+			if s := i.take(ev.Fd); s != nil {
+				s.wake(work, i.pool)
+			}
+		}
 	}
 }
 

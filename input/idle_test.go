@@ -6,8 +6,6 @@ import (
 	"runtime"
 	"strings"
 	"testing"
-
-	"golang.org/x/sys/unix"
 )
 
 // Sessions fall asleep and wake up again and again, hot ones only after a while;
@@ -59,14 +57,6 @@ func TestSessionCannotSleep(t *testing.T) {
 	if err := in.Listen(); err != nil {
 		t.Fatal(err)
 	}
-	// With its epoll descriptor closed, watching fails.
-	var epfd int
-	in.idlers.raw.Control(func(fd uintptr) { epfd = int(fd) })
-	other, err := unix.Dup(epfd)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer unix.Close(other)
 	in.idlers.epoll.Close()
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{})
