@@ -27,6 +27,7 @@ type builder struct {
 	parsers   map[string]message.Parser
 	mainQueue *conf.Object
 	errs      *multierror.Error
+	fileLocks output.FileLocks
 }
 
 // New builds a configuration. The error is a *multierror.Error of everything
@@ -284,7 +285,7 @@ func (b *builder) newAction(o *conf.Object, module string, out output.Output, p 
 }
 
 func (b *builder) outputDeps() output.Deps {
-	return output.Deps{Env: b.env, Log: b.log.Log, Template: b.template}
+	return output.Deps{Env: b.env, Log: b.log.Log, Template: b.template, FileLocks: &b.fileLocks}
 }
 
 func (b *builder) makeInputs() {

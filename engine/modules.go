@@ -45,7 +45,10 @@ func inputKinds() []inputKind {
 func outputKinds() []outputKind {
 	return []outputKind{
 		outputOf("omfile", output.NewOMFile),
-		//OMFWD
+		outputOf("omfwd", output.NewOMFwd),
+		outputOf("ompipe", output.NewOMPipe),
+		outputOf("omstdout", output.NewOMStdout),
+		outputOf("omusrmsg", output.NewOMUsrMsg),
 	}
 }
 
@@ -136,9 +139,18 @@ func outputOf[M, P any](name string, make func(M, P, output.Deps) (output.Output
 			if err != nil {
 				return nil, b.cfg.Errorf(o.Pos, "", "%v", err)
 			}
-			return b.newAction(o, "builtin:"+name, out, a, q)
+			return b.newAction(o, moduleTitle(name), out, a, q)
 		},
 	}
+}
+
+// moduleTitle is a module's name as rsyslog shows it: those that are part of the
+// daemon say so.
+func moduleTitle(name string) string {
+	if slices.Contains([]string{"omfile", "omfwd", "ompipe", "omusrmsg"}, name) {
+		return "builtin:" + name
+	}
+	return name
 }
 
 // decodeModule decodes a module() object, or the defaults if there is none.
