@@ -40,6 +40,7 @@ func New(cfg *conf.Config, o Options) (*Engine, error) {
 	b.loadModules()
 	b.readTemplates()
 	b.readParsers()
+	b.readTables()
 	b.compileRulesets()
 	b.makeInputs()
 	b.makeDiag()
@@ -126,7 +127,7 @@ func (b *builder) compileRulesets() {
 		if head.Name == "" {
 			continue
 		}
-		if _, dup := b.rulesets[head.Name]; dup {
+		if _, dup := b.rulesets[strings.ToLower(head.Name)]; dup {
 			b.errorf(o.Pos, "", "ruleset %q exists already", head.Name)
 			continue
 		}
@@ -208,13 +209,13 @@ type rulesetSource struct {
 func (b *builder) addRuleset(src rulesetSource, q *queue.Options) {
 	compiled, err := filter.Compile(filter.Deps{
 		Env: b.env, Parsers: src.parsers, Action: b.action,
-		Ruleset: b.compiled, Template: b.template, Log: b.log.Log,
+		Ruleset: b.compiled, Template: b.template, Lookup: b.lookupTable, Log: b.log.Log,
 	}, src.name, src.stmts)
 	if err != nil {
 		b.failed(err)
 	}
 	r := &ruleset{Ruleset: compiled}
-	b.rulesets[src.name] = r
+	b.rulesets[strings.ToLower(src.name)] = r
 	b.order = append(b.order, r)
 	if q != nil {
 		r.setQueue(*q)
@@ -227,8 +228,9 @@ func (r *ruleset) setQueue(q queue.Options) {
 	r.options, r.queued = q, true
 }
 
+// compiled finds a ruleset. as rsyslog: the case of its name does not count.
 func (b *builder) compiled(name string) (*filter.Ruleset, bool) {
-	r, ok := b.rulesets[name]
+	r, ok := b.rulesets[strings.ToLower(name)]
 	if !ok {
 		return nil, false
 	}
@@ -327,7 +329,7 @@ func (b *builder) target(o *conf.Object) *ruleset {
 	if p == nil || p.Values[0] == "" {
 		return main
 	}
-	r, ok := b.rulesets[p.Values[0]]
+	r, ok := b.rulesets[strings.ToLower(p.Values[0])]
 	if !ok {
 		b.errorf(p.ValuePos, conf.DidYouMean(p.Values[0], b.rulesetNames()), "there is no ruleset %q", p.Values[0])
 		return main

@@ -46,7 +46,8 @@ type Engine struct {
 	log     *ownLog
 	diag    *diag // nil unless the configuration loads imdiag
 
-	rulesets map[string]*ruleset
+	tables   map[string]lookupTable
+	rulesets map[string]*ruleset // by lower-case name
 	order    []*ruleset // main queue first
 	actions  []*output.Action
 	inputs   []boundInput
@@ -218,6 +219,11 @@ func (e *Engine) Hup() {
 	e.env.SetHostname(e.globals.hostname())
 	for _, a := range e.actions {
 		a.Hup()
+	}
+	for _, t := range e.tables {
+		if t.reloads {
+			t.Reload("")
+		}
 	}
 	e.log.Log(6, e.origin("rsyslogd was HUPed"))
 }

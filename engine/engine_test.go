@@ -139,6 +139,9 @@ func TestRulesetsAndTheirQueues(t *testing.T) {
 		{"dynamic file", plain + `
 			template(name="name" type="string" string="$DIR/%programname%.log")
 			mail.* action(type="omfile" dynaFile="name")`, "b.log", "two"},
+		{"name of another case", plain + `
+			ruleset(name="Sub") { action(type="omfile" file="$DIR/sub") }
+			mail.* call sUB`, "sub", "two"},
 		{"legacy", `
 			$ModLoad imtcp
 			$InputTCPServerRun 0

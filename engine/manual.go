@@ -44,6 +44,9 @@ func NewManual() *Manual {
 	m.add("global", section("global()", &Globals{}))
 	m.add("template", section("template()", &message.TemplateParams{}),
 		section("constant()", &message.ConstantPart{}), section("property()", &message.PropertyPart{}))
+	m.add("parser", section(`parser(type="pmrfc3164")`, &parserHead{}, &message.RFC3164Parser{}),
+		section(`parser(type="pmrfc5424")`, &parserHead{}, &message.RFC5424Parser{}))
+	m.add("lookup_table", section("lookup_table()", &lookupParams{}))
 	m.add("ruleset", section("ruleset()", &rulesetHead{}))
 	return m
 }
