@@ -48,7 +48,7 @@ type Engine struct {
 
 	tables   map[string]lookupTable
 	rulesets map[string]*ruleset // by lower-case name
-	order    []*ruleset // main queue first
+	order    []*ruleset          // main queue first
 	actions  []*output.Action
 	inputs   []boundInput
 	resolver *input.Resolver
