@@ -67,16 +67,6 @@ func (c *Config) DecodeOver(module, o *Object, into ...any) error {
 	return d.errs.ErrorOrNil()
 }
 
-// String is what error messages call the object: action(type="omfile").
-func (o *Object) String() string {
-	for _, name := range []string{"type", "load", "name"} {
-		if v := o.Value(name); v != "" {
-			return fmt.Sprintf("%s(%s=%q)", o.Kind, name, v)
-		}
-	}
-	return o.Kind + "()"
-}
-
 type decoder struct {
 	cfg    *Config
 	kind   string

@@ -83,22 +83,6 @@ func (l *legacy) value(to, name string) string {
 	return ""
 }
 
-// set gives o the parameter, in place of an earlier one of the same name.
-func (o *Object) set(q *Param) {
-	for i, have := range o.Params {
-		if strings.EqualFold(have.Name, q.Name) {
-			o.Params[i] = q
-			return
-		}
-	}
-	o.Params = append(o.Params, q)
-}
-
-// word makes a parameter that stands at p.
-func word(p Pos, name, value string) *Param {
-	return &Param{Pos: p, Name: name, Values: []string{value}, ValuePos: p}
-}
-
 // addObject adds an object of the RainerScript kind, and notes what legacy
 // directives may refer to later.
 func (p *parser) addObject(o *Object) {
@@ -116,14 +100,6 @@ func (p *parser) noteModule(o *Object) {
 	if p.legacy.modules[name] == nil {
 		p.legacy.modules[name] = o
 	}
-}
-
-// ModuleName returns the name of a module as it is named in load= or type=: a
-// path, builtin: and .so do not count.
-func ModuleName(load string) string {
-	name := load[strings.LastIndexByte(load, '/')+1:]
-	name = strings.TrimPrefix(name, "builtin:")
-	return strings.ToLower(strings.TrimSuffix(name, ".so"))
 }
 
 // emit adds an object that a directive makes.

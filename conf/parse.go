@@ -71,92 +71,6 @@ func (p *parser) flush() {
 	p.pending = nil
 }
 
-// peek returns the next token. Directives on the way to it are carried out.
-func (p *parser) peek() token {
-	for !p.have {
-		if len(p.errs) >= maxErrors {
-			return token{kind: tEOF, src: p.tok.src, at: p.tok.at}
-		}
-		p.tok = p.next()
-		switch p.tok.kind {
-		case tDirective:
-			p.directive(p.tok)
-		case tBSDBlock:
-			p.report(p.tok.pos(), "BSD-style blocks are not supported, neither here nor by rsyslogd (block "+p.tok.String()+")",
-				`use a filter: if $programname == "name" then …, if $hostname == "name" then …`)
-		default:
-			p.have = true
-		}
-	}
-	return p.tok
-}
-
-func (p *parser) advance() token {
-	t := p.peek()
-	p.have = false
-	p.last = t
-	p.taken++
-	return t
-}
-
-// unread gives back the token taken last.
-func (p *parser) unread(t token) { p.tok, p.have = t, true }
-
-func (p *parser) accept(kind tokenKind, text string) bool {
-	if p.peek().is(kind, text) {
-		p.advance()
-		return true
-	}
-	return false
-}
-
-// expect takes the token given, or reports what is missing. What is missing at
-// the end of a line is reported there, not where the next token is.
-func (p *parser) expect(kind tokenKind, text, where string) bool {
-	if p.accept(kind, text) {
-		return true
-	}
-	t := p.peek()
-	switch {
-	case t.kind == tBad:
-	case p.last.src == t.src && p.last.src != nil && t.pos().Line > p.last.endPos().Line:
-		p.broken(p.last.endPos(), fmt.Sprintf("expected %q %s", text, where), "")
-	default:
-		suggest := ""
-		if t.kind == tFunc {
-			suggest = didYouMean(t.text, operatorWords())
-		}
-		p.broken(t.pos(), fmt.Sprintf("expected %q %s, found %s", text, where, t), suggest)
-	}
-	return false
-}
-
-// add adds an error.
-func (p *parser) add(e Error) {
-	if len(p.errs) < maxErrors {
-		at := p.cfg.errorAt(e.Pos, e.Msg, e.Suggest)
-		at.Fatal = e.Fatal
-		p.errs = append(p.errs, at)
-	}
-}
-
-// report adds an error rsyslogd gets over.
-func (p *parser) report(at Pos, msg, suggest string) {
-	p.add(Error{Pos: at, Msg: msg, Suggest: suggest})
-}
-
-// notice adds something the user should know.
-func (p *parser) notice(at Pos, msg, suggest string) {
-	if len(p.cfg.Notices) == maxNotices {
-		msg, suggest = "there is more to note, which is not shown", ""
-	} else if len(p.cfg.Notices) > maxNotices {
-		return
-	}
-	e := p.cfg.errorAt(at, msg, suggest)
-	e.Notice = true
-	p.cfg.Notices = append(p.cfg.Notices, e)
-}
-
 // topLevel reads one object or statement.
 func (p *parser) topLevel() {
 	t := p.peek()
@@ -167,7 +81,7 @@ func (p *parser) topLevel() {
 		p.selectRuleset(t)
 	case t.kind == tObject && t.text != "action" && t.text != "include":
 		if o, ok := p.object(); !ok {
-			p.recover(p.taken > before)
+			p.resync(p.taken > before)
 		} else if o != nil {
 			p.addObject(o)
 		}
@@ -177,16 +91,16 @@ func (p *parser) topLevel() {
 		stmts, ok := p.statement()
 		*p.into = append(*p.into, stmts...)
 		if !ok {
-			p.recover(p.taken > before)
+			p.resync(p.taken > before)
 		}
 	}
 }
 
-// recover goes on after a syntax error, at the next line that looks like the
+// resync goes on after a syntax error, at the next line that looks like the
 // beginning of a statement of the top level. (rsyslogd stops here.) progress says
 // that the error was not in the first token of the statement: then its line may be
 // such a line itself.
-func (p *parser) recover(progress bool) {
+func (p *parser) resync(progress bool) {
 	p.mode, p.lost, p.depth = modeStatement, true, 0
 	if p.have && p.tok.kind == tEOF {
 		return
@@ -309,8 +223,8 @@ func (p *parser) block() ([]Stmt, bool) {
 	if !p.accept(tPunct, "{") {
 		return p.statement()
 	}
-	if close := p.peek(); close.is(tPunct, "}") {
-		p.broken(close.pos(), "a block needs at least one statement", "write continue for a block that does nothing")
+	if end := p.peek(); end.is(tPunct, "}") {
+		p.broken(end.pos(), "a block needs at least one statement", "write continue for a block that does nothing")
 		p.advance()
 		return nil, true
 	}

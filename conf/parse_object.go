@@ -1,9 +1,5 @@
 package conf
 
-import (
-	"strings"
-)
-
 // object reads kind( name="value" … ) and what belongs to it. It returns nil
 // for an object that config.enabled switches off.
 func (p *parser) object() (*Object, bool) {
@@ -107,30 +103,4 @@ func (p *parser) templateParts(o *Object) bool {
 			o.Children = append(o.Children, part)
 		}
 	}
-}
-
-// Param returns the parameter of that name, or nil. The last one counts if
-// there are several.
-func (o *Object) Param(name string) *Param {
-	for i := len(o.Params) - 1; i >= 0; i-- {
-		if strings.EqualFold(o.Params[i].Name, name) {
-			return o.Params[i]
-		}
-	}
-	return nil
-}
-
-// Value returns the value of the parameter of that name, "" if there is none.
-func (o *Object) Value(name string) string {
-	if p := o.Param(name); p != nil && len(p.Values) > 0 {
-		return p.Values[0]
-	}
-	return ""
-}
-
-// enabled says whether the object is to be used: as in rsyslogd, any value of
-// config.enabled but "on" switches it off.
-func (o *Object) enabled() bool {
-	p := o.Param("config.enabled")
-	return p == nil || o.Value("config.enabled") == "on"
 }

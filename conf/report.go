@@ -39,3 +39,29 @@ func (c *Config) Sort(errs []error) {
 		return cmp.Or(cmp.Compare(fileA, fileB), cmp.Compare(atA.Line, atB.Line), cmp.Compare(atA.Col, atB.Col))
 	})
 }
+
+// add adds an error.
+func (p *parser) add(e Error) {
+	if len(p.errs) < maxErrors {
+		at := p.cfg.errorAt(e.Pos, e.Msg, e.Suggest)
+		at.Fatal = e.Fatal
+		p.errs = append(p.errs, at)
+	}
+}
+
+// report adds an error rsyslogd gets over.
+func (p *parser) report(at Pos, msg, suggest string) {
+	p.add(Error{Pos: at, Msg: msg, Suggest: suggest})
+}
+
+// notice adds something the user should know.
+func (p *parser) notice(at Pos, msg, suggest string) {
+	if len(p.cfg.Notices) == maxNotices {
+		msg, suggest = "there is more to note, which is not shown", ""
+	} else if len(p.cfg.Notices) > maxNotices {
+		return
+	}
+	e := p.cfg.errorAt(at, msg, suggest)
+	e.Notice = true
+	p.cfg.Notices = append(p.cfg.Notices, e)
+}
