@@ -12,7 +12,8 @@ type Error struct {
 	Suggest string // what to write instead; may be empty
 	Line    string // the line of the text, for the caret
 	Notice  bool   // not an error: the daemon starts all the same
-	Fatal   bool   // the language itself is broken here, or a required include is missing: rsyslogd does not start
+	Syntax  bool   // this is not the language; rsyslogd reads no further and starts with what stands before it
+	Fatal   bool   // nothing may start: the file cannot be read, or an include with abort-if-missing is missing
 }
 
 // Error returns "file:line:col: message", the line, a caret and the suggestion,

@@ -59,8 +59,11 @@ func render(source string) string {
 	}
 	for _, e := range errorsOf(err) {
 		kind := "error: "
-		if e.Fatal {
+		switch {
+		case e.Fatal:
 			kind = "fatal: "
+		case e.Syntax:
+			kind = "syntax: "
 		}
 		b.WriteString(kind + e.Error() + "\n")
 	}

@@ -18,6 +18,8 @@ func TestHostile(t *testing.T) {
 		"filters":      strings.Repeat("*.* ", many),
 		"selectors":    strings.Repeat("*.*\n", many),
 		"braces":       strings.Repeat("}\n", many),
+		"open braces":  "if $a == then {\n" + strings.Repeat(" {\n", many),
+		"bad lines":    strings.Repeat(") {\n", many),
 		"quotes":       strings.Repeat("\"\n", many),
 		"bad escapes":  `if $a == "` + strings.Repeat(`\q`, many) + `" then stop`,
 		"directives":   strings.Repeat("$NoSuch\n", many),

@@ -257,7 +257,7 @@ func (a *actionLine) users(o *Object) bool {
 	after = bytes.TrimLeft(after[:count(after, func(c byte) bool { return c != '\n' })], " \t")
 	if len(after) > 0 && strings.IndexByte("#&}/", after[0]) < 0 {
 		a.report(a.tok.pos(), fmt.Sprintf("unknown object, statement or selector %q", a.tok.text), statementHint(a.tok.text))
-		a.tok.src.skipLine()
+		a.tok.src.skipStatement()
 		return false
 	}
 	names := a.span(";")

@@ -15,9 +15,9 @@ type lexer struct {
 	fail  func(e Error) // told of what is no token
 }
 
-// broken reports what rsyslogd does not get over.
+// broken reports what is not the language.
 func (l *lexer) broken(at Pos, msg, suggest string) {
-	l.fail(Error{Pos: at, Msg: msg, Suggest: suggest, Fatal: true})
+	l.fail(Error{Pos: at, Msg: msg, Suggest: suggest, Syntax: true})
 }
 
 func (l *lexer) top() *source { return l.stack[len(l.stack)-1] }
@@ -179,6 +179,10 @@ func (l *lexer) expr(s *source) (token, bool) {
 			}
 			return t, true
 		}
+	}
+	if c == '{' || c == '}' { // the expression was not ended
+		l.mode = modeStatement
+		return s.take(tPunct, 1, string(c)), true
 	}
 	if strings.IndexByte("=,*/%+&-[]()<>;", c) < 0 {
 		l.invalid(s, "in an expression", "")

@@ -232,5 +232,7 @@ func (l *lexer) legacyTarget(s *source) (token, bool) {
 // character and takes the words after it for the names of users.)
 func (l *lexer) badLine(s *source, msg, suggest string) token {
 	l.fail(Error{Pos: s.pos(s.at), Msg: msg, Suggest: suggest})
-	return s.take(tBad, s.line(), "")
+	at := s.at
+	s.skipStatement()
+	return token{kind: tBad, src: s, at: at, end: s.at}
 }

@@ -28,6 +28,7 @@ type parser struct {
 	last    token // the one taken before it
 	taken   int   // how many were
 	depth   int
+	open    int // braces of the statement being read
 	cfg     *Config
 	errs    []*Error
 	legacy  *legacy
@@ -96,28 +97,33 @@ func (p *parser) topLevel() {
 	}
 }
 
-// resync goes on after a syntax error, at the next line that looks like the
-// beginning of a statement of the top level. (rsyslogd stops here.) progress says
-// that the error was not in the first token of the statement: then its line may be
-// such a line itself.
+// resync goes on after a syntax error, behind the braces that are open and at the
+// next line that looks like the beginning of a statement of the top level.
+// (rsyslogd stops here.) progress says that the error was not in the first token of
+// the statement: then its line may be such a line itself.
 func (p *parser) resync(progress bool) {
-	p.mode, p.lost, p.depth = modeStatement, true, 0
+	open := p.open
+	p.mode, p.lost, p.depth, p.open = modeStatement, true, 0, 0
 	if p.have && p.tok.kind == tEOF {
 		return
 	}
 	s := p.top()
 	if p.have && p.tok.src == s {
 		s.at = p.tok.at
-		if progress && s.atLineStart() && s.beginsStatement() {
+		if progress && open == 0 && s.atLineStart() && s.beginsStatement() {
 			p.have = false
 			return
 		}
 	}
 	p.have = false
+	closed := s.skipBraces(open)
 	for s.skipLine(); s.at+1 < len(s.buf); s.skipLine() {
 		s.at++
 		if s.beginsStatement() {
 			return
+		}
+		if closed { // otherwise this would go through the text again and again
+			closed = s.skipBraces(0)
 		}
 	}
 	s.at = len(s.buf)
@@ -234,10 +240,11 @@ func (p *parser) block() ([]Stmt, bool) {
 // blockRest reads the statements up to the closing brace.
 func (p *parser) blockRest(open token) ([]Stmt, bool) {
 	var all []Stmt
+	p.open++
 	for !p.accept(tPunct, "}") {
 		if p.peek().kind == tEOF {
 			p.broken(open.pos(), "this block is never closed", `end it with "}" on a line of its own`)
-			return all, true
+			return all, false
 		}
 		stmts, ok := p.statement()
 		all = append(all, stmts...)
@@ -245,6 +252,7 @@ func (p *parser) blockRest(open token) ([]Stmt, bool) {
 			return all, false
 		}
 	}
+	p.open--
 	return all, true
 }
 

@@ -8,7 +8,7 @@ import (
 func (p *parser) selector(t token) ([]Stmt, bool) {
 	if strings.HasSuffix(t.text, ";") || strings.HasSuffix(t.text, ",") {
 		p.report(t.src.pos(t.end-1), "the selector ends in the middle", "no blanks are allowed in a selector")
-		t.src.skipLine()
+		t.src.skipStatement()
 		return nil, true
 	}
 	s := &PRIFilter{Pos: t.pos(), Selector: t.text}

@@ -44,12 +44,12 @@ func (c *Config) Sort(errs []error) {
 func (p *parser) add(e Error) {
 	if len(p.errs) < maxErrors {
 		at := p.cfg.errorAt(e.Pos, e.Msg, e.Suggest)
-		at.Fatal = e.Fatal
+		at.Syntax, at.Fatal = e.Syntax, e.Fatal
 		p.errs = append(p.errs, at)
 	}
 }
 
-// report adds an error rsyslogd gets over.
+// report adds an error that leaves the rest of the text as it is.
 func (p *parser) report(at Pos, msg, suggest string) {
 	p.add(Error{Pos: at, Msg: msg, Suggest: suggest})
 }

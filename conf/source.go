@@ -79,3 +79,42 @@ func (s *Source) lineText(n int) string {
 
 // maxQuoted bounds the line quoted in an error.
 const maxQuoted = 1000
+
+// skipBraces moves to the end of the line that closes the open braces and those
+// opened from here to the end of the line. Where they are not closed, or not within
+// reason, it does not move and says so.
+func (s *source) skipBraces(open int) bool {
+	closed := false
+	for at := s.at; at < min(len(s.buf), s.at+maxSkipped); at++ {
+		switch c := s.buf[at]; c {
+		case '{':
+			open++
+		case '}':
+			open--
+			closed = true
+		case '"', '\'', '`':
+			at += count(s.buf[at+1:], func(d byte) bool { return d != c && d != '\n' })
+		case '#':
+			at += count(s.buf[at:], func(d byte) bool { return d != '\n' }) - 1
+		case '\n':
+			if open > 0 {
+				continue
+			}
+			if closed {
+				s.at = at
+			}
+			return true
+		}
+	}
+	return false
+}
+
+// maxSkipped bounds the statement that is passed over.
+const maxSkipped = 1 << 20
+
+// skipStatement drops the rest of a statement that cannot be read: its line, and
+// the blocks that begin on it, which must not be taken for statements of their own.
+func (s *source) skipStatement() {
+	s.skipBraces(0)
+	s.skipLine()
+}

@@ -14,7 +14,7 @@ type Params struct {
 	Type                Type     `conf:"queue.type" doc:"Direct, FixedArray, LinkedList or Disk. Default FixedArray / Direct. FixedArray and LinkedList are the same: memory is taken as it is needed and given back." status:"full"`
 	Filename            string   `conf:"queue.filename" doc:"Name of the queue's directory below the spool directory; makes a memory queue disk-assisted." status:"full"`
 	SpoolDirectory      string   `conf:"queue.spooldirectory" doc:"Where the queue's directory is. Default is workDirectory." status:"full"`
-	Size                int      `conf:"queue.size" doc:"Messages held at most (a disk-assisted queue: in memory). Default 50000 / 1000, legacy main queue 100000; a Disk queue has no default." status:"full"`
+	Size                int      `conf:"queue.size,type=size" doc:"Messages held at most (a disk-assisted queue: in memory). Default 50000 / 1000, legacy main queue 100000; a Disk queue has no default." status:"full"`
 	DequeueBatchSize    int      `conf:"queue.dequeuebatchsize" doc:"Messages handed on at once, at most. Default 1024 / 128, legacy main queue 256." status:"full"`
 	MinDequeueBatchSize int      `conf:"queue.mindequeuebatchsize" doc:"Messages to wait for before handing on. Default 0." status:"full"`
 	MinDequeueTimeout   Opt[int] `conf:"queue.mindequeuebatchsize.timeout" doc:"Milliseconds to wait for them at most. Default 1000." status:"full"`
