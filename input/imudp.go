@@ -28,7 +28,7 @@ type IMUDPModule struct {
 type IMUDPParams struct {
 	Port          []string           `conf:"port,required" doc:"Ports to listen on; 0 lets the system choose." status:"full"`
 	PortFile      string             `conf:"listenportfilename" doc:"File the first port's number is written to." status:"full"`
-	DefaultTZ     string             `conf:"defaulttz" doc:"Time zone of timestamps without one." status:"none"`
+	DefaultTZ     string             `conf:"defaulttz" doc:"Time zone of RFC 3164 timestamps without one, as +hh:mm or -hh:mm." status:"full"`
 	Name          string             `conf:"name" alias:"inputname" default:"imudp" doc:"Property inputname of the messages." status:"full"`
 	AppendPort    bool               `conf:"name.appendport" alias:"inputname.appendport" doc:"Append the port to it." status:"full"`
 	Address       string             `conf:"address" doc:"Address to listen on; default is all." status:"full"`
@@ -47,6 +47,7 @@ type udpInput struct {
 	threads      int
 	vector       int // datagrams per system call
 	preserveCase bool
+	flags        message.Flags
 	deps         Deps
 	name         string
 	allowed      *AllowedSenders
@@ -79,6 +80,9 @@ func NewIMUDP(module IMUDPModule, p IMUDPParams, d Deps) (Input, error) {
 	}
 	var err error
 	if in.allowed, err = NewAllowedSenders(or(p.AllowedSender, module.AllowedSender)); err != nil {
+		return nil, fmt.Errorf("imudp port %s: %w", p.Port[0], err)
+	}
+	if in.flags, err = networkFlags(p.DefaultTZ); err != nil {
 		return nil, fmt.Errorf("imudp port %s: %w", p.Port[0], err)
 	}
 	in.limit = newLimiter(in.name, p.RateInterval, p.RateBurst, d, &in.ledger)

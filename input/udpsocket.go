@@ -169,7 +169,7 @@ func (s *udpSocket) handle(ctx context.Context, to message.Handler) {
 		if !s.in.limit.allow(now, from.origin) {
 			continue
 		}
-		flags := message.ParseHostname
+		flags := s.in.flags
 		if truncated {
 			flags |= message.Truncated
 		}
