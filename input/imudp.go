@@ -36,7 +36,7 @@ type IMUDPParams struct {
 	RateName      string             `conf:"ratelimit.name" doc:"A ratelimit() object instead." status:"none"`
 	RateInterval  int                `conf:"ratelimit.interval" doc:"Seconds of a rate limit's interval; 0 is no limit." status:"full"`
 	RateBurst     int                `conf:"ratelimit.burst" default:"10000" doc:"Messages let through in an interval." status:"full"`
-	ReceiveBuffer int64              `conf:"rcvbufsize,type=size" doc:"Size of the kernel's receive buffer; 0 is the system's." status:"full"`
+	ReceiveBuffer int64              `conf:"rcvbufsize,type=size" doc:"Size of the kernel's receive buffer; default is 4 MiB or what the system permits." status:"full"`
 	FreeBind      int                `conf:"ipfreebind" default:"2" doc:"Listen on an address this host does not have yet: 0 no, 1 and 2 yes." status:"full"`
 	Ruleset       string             `conf:"ruleset" doc:"Ruleset the messages go to." status:"full"`
 	AllowedSender conf.Opt[[]string] `conf:"allowedsender" doc:"As in module()." status:"full"`
