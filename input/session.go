@@ -16,7 +16,6 @@ type streamInput struct {
 	name    string
 	framing Framing
 	flow    message.Flow
-	flags   message.Flags
 	limit   *limiter
 	ledger  message.Ledger
 	pool    *scratches
@@ -171,7 +170,7 @@ func (s *session) use(ctx context.Context, sc *scratch, b []byte) error {
 			break
 		}
 		if s.in.limit.allow(now, s.origin) {
-			batch.Receive(&env.Sanitize, msg, s.origin, now, flags|s.in.flags)
+			batch.Receive(&env.Sanitize, msg, s.origin, now, flags|message.ParseHostname)
 		}
 		if batch.Len() >= batchMessages || batch.Size() >= batchBytes {
 			handOver(ctx, batch, s.in.to, &s.in.ledger)
@@ -204,7 +203,7 @@ func (s *session) end(ctx context.Context) {
 		}
 		b = b[n:]
 		if len(msg) > 0 && s.in.limit.allow(now, s.origin) {
-			last.Receive(&s.in.deps.Env.Sanitize, msg, s.origin, now, s.in.flags)
+			last.Receive(&s.in.deps.Env.Sanitize, msg, s.origin, now, message.ParseHostname)
 		}
 	}
 	handOver(ctx, &last, s.in.to, &s.in.ledger)

@@ -32,10 +32,10 @@ const lightDelay = time.Second
 func (q *Queue) enter(ctx context.Context, a *arrival) error {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	if a.stored {
+	err := q.hold(ctx, a)
+	if err == nil && a.stored {
 		q.spilling = true
 	}
-	err := q.hold(ctx, a)
 	for err == nil && a.n > 0 && !q.spilling {
 		err = q.admit(ctx, a)
 	}
@@ -70,11 +70,14 @@ func (q *Queue) hold(ctx context.Context, a *arrival) error {
 // admit does one step: it takes messages, discards one, waits for room, or finds
 // that it is time to go to disk.
 func (q *Queue) admit(ctx context.Context, a *arrival) error {
+	if q.ended {
+		return q.errStopped()
+	}
 	if q.discardFirst(a) {
 		return nil
 	}
 	k, size := q.fit(a)
-	if q.room.waiting.Len() > 0 && !a.turn {
+	if q.room.busy() && !a.turn {
 		k = 0
 	}
 	if k == 0 {
@@ -84,9 +87,7 @@ func (q *Queue) admit(ctx context.Context, a *arrival) error {
 		}
 		return q.waitForRoom(ctx, a)
 	}
-	if err := q.take(a.frames[:size], k); err != nil {
-		return err
-	}
+	q.take(a.frames[:size], k)
 	a.skip(k, size)
 	return nil
 }
@@ -113,7 +114,7 @@ func (q *Queue) fit(a *arrival) (k, size int) {
 // keepers returns how many of the first messages of a, limit at most, are not
 // discarded at the discard mark, and their size.
 func (q *Queue) keepers(a *arrival, limit int) (k, size int) {
-	if q.set.discard < 8 {
+	if q.set.discard < 8 && !a.stored {
 		held, _ := q.held()
 		if below := q.set.discardAt - held; below > 0 {
 			limit = min(limit, below)
@@ -141,7 +142,7 @@ func (q *Queue) discarding() bool {
 
 // discardFirst discards the first message of a if it is to be at the discard mark.
 func (q *Queue) discardFirst(a *arrival) bool {
-	if !q.discarding() || message.FrameSeverity(a.frames) < q.set.discard {
+	if a.stored || !q.discarding() || message.FrameSeverity(a.frames) < q.set.discard {
 		return false
 	}
 	q.discard(a, message.DiscardMark)
@@ -184,17 +185,19 @@ func (q *Queue) waitForRoom(ctx context.Context, a *arrival) error {
 			return err
 		}
 	}
-	q.discard(a, message.QueueFull)
-	a.losing = a.losing || !q.losing
-	q.losing = true
+	q.lose(a, message.QueueFull)
 	return nil
 }
 
+// lose discards the first message of a because the queue is full.
+func (q *Queue) lose(a *arrival, r message.Reason) {
+	q.discard(a, r)
+	a.losing = a.losing || !q.losing
+	q.losing = true
+}
+
 // take puts n messages into their lanes.
-func (q *Queue) take(frames []byte, n int) error {
-	if q.ended {
-		return q.errStopped()
-	}
+func (q *Queue) take(frames []byte, n int) {
 	if len(q.lanes) == 1 {
 		q.addTo(&q.lanes[0], frames, n)
 	} else {
@@ -204,7 +207,6 @@ func (q *Queue) take(frames []byte, n int) error {
 	q.bytes += int64(len(frames))
 	q.maxSize = max(q.maxSize, q.size)
 	q.Ledger.Receive(n)
-	return nil
 }
 
 // spread gives each message to the lane of its origin.

@@ -13,14 +13,19 @@ import (
 type gate struct {
 	mark    mark
 	waiting list.List // of chan struct{}
+	let     bool      // somebody was let in and is not there yet
 }
+
+// busy says that somebody is first.
+func (g *gate) busy() bool { return g.let || g.waiting.Len() > 0 }
 
 // errTimeout says that a wait was as long as it may be.
 var errTimeout = errors.New("time-out")
 
 // open lets in the first who waits if a queue that holds so much is below the mark.
 func (g *gate) open(messages int, bytes int64) {
-	if e := g.waiting.Front(); e != nil && !g.mark.reached(messages, bytes) {
+	if e := g.waiting.Front(); e != nil && !g.let && !g.mark.reached(messages, bytes) {
+		g.let = true
 		close(g.waiting.Remove(e).(chan struct{}))
 	}
 }
@@ -35,7 +40,8 @@ func (q *Queue) wait(ctx context.Context, g *gate, d time.Duration) error {
 	q.mu.Lock()
 	select {
 	case <-in:
-		return nil // let in, if in the last moment
+		g.let = false
+		return nil // if in the last moment
 	default:
 		g.waiting.Remove(e)
 		return err

@@ -24,7 +24,7 @@ type Params struct {
 	FullDelayMark       int      `conf:"queue.fulldelaymark" doc:"Messages at which inputs that can wait are stopped. Default 97 % of size; of a disk-assisted queue at most half of highWatermark, so that these inputs do not drive it to disk." status:"full"`
 	LightDelayMark      Opt[int] `conf:"queue.lightdelaymark" doc:"Messages at which inputs that can wait a little are slowed. Default 70 % of size; 0 turns it off." status:"full"`
 	DiscardMark         int      `conf:"queue.discardmark" doc:"Messages at which less important ones are discarded. Default 98 % of size." status:"full"`
-	DiscardSeverity     Opt[int] `conf:"queue.discardseverity,type=severity" doc:"Severity from which they are discarded, also to make room on a full disk. Default 8: none." status:"full"`
+	DiscardSeverity     Opt[int] `conf:"queue.discardseverity,type=severity" doc:"Severity from which they are discarded; also, whatever was promised to their senders, to make room on a full disk for more important ones. Default 8: none." status:"full"`
 	CheckpointInterval  int      `conf:"queue.checkpointinterval" doc:"Accepted: positions are part of every commit." status:"none"`
 	SyncQueueFiles      string   `conf:"queue.syncqueuefiles" doc:"on: every commit is synced to stable storage before it is acknowledged. off: what was acknowledged may be lost when the power fails. Default on." status:"full"`
 	WorkerThreads       int      `conf:"queue.workerthreads" doc:"Workers; each owns the messages of a share of the origins, so that the messages of one origin keep their order. Default 1, in a legacy main queue, too." status:"full"`
@@ -99,6 +99,7 @@ type Options struct {
 	// OpenStore opens the disk part of a queue that has one.
 	OpenStore OpenStore
 	Now       func() time.Time // the clock; its location decides dequeueTimeBegin and End
-	// Log takes one line for people about what happened to the queue.
+	// Log takes one line for people about what happened to the queue. It must not
+	// wait for this queue.
 	Log func(severity int, text string)
 }

@@ -196,12 +196,12 @@ type Stats struct {
 
 // Stats returns the queue's figures.
 func (q *Queue) Stats() Stats {
+	q.mu.Lock()
+	defer q.mu.Unlock()
 	var disk StoreLen
 	if q.store != nil {
 		disk = q.store.Len()
 	}
-	q.mu.Lock()
-	defer q.mu.Unlock()
 	return Stats{Name: q.opts.Name, Size: q.size + disk.Messages, MaxSize: q.maxSize,
 		Bytes: q.bytes + disk.Bytes, Full: q.wasFull, DiskSize: disk.Messages,
 		DiskBytes: disk.DiskBytes, Accounts: q.Ledger.Read()}

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 
 	"go.uber.org/goleak"
 
@@ -19,6 +20,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 type sink struct {
 	mu   sync.Mutex
 	got  []string
+	each []int // how many messages each call gave
 	acks []message.Ack
 	// fail, if set, decides about each call: how many of the messages to take, and
 	// the error.
@@ -27,6 +29,10 @@ type sink struct {
 
 func (s *sink) work(ctx context.Context, v message.View) error {
 	n, err := v.Len(), error(nil)
+	s.mu.Lock()
+	s.each = append(s.each, n)
+	s.acks = append(s.acks, message.AckOf(ctx))
+	s.mu.Unlock()
 	if s.fail != nil {
 		if n, err = s.fail(ctx, v); err != nil {
 			err = &message.Undelivered{Rest: v.Slice(n, v.Len()), Err: err}
@@ -34,7 +40,6 @@ func (s *sink) work(ctx context.Context, v message.View) error {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.acks = append(s.acks, message.AckOf(ctx))
 	for i := range n {
 		s.got = append(s.got, string(v.At(i).Text))
 	}
@@ -45,6 +50,12 @@ func (s *sink) texts() []string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return slices.Clone(s.got)
+}
+
+func (s *sink) batches() []int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.each)
 }
 
 // texts returns from, from+1, …, to as message texts.
@@ -83,17 +94,25 @@ func (l *logLines) has(part string) bool {
 	return slices.ContainsFunc(l.lines, func(s string) bool { return strings.Contains(s, part) })
 }
 
+// tester is what rigs need of *testing.T and *rapid.T.
+type tester interface {
+	Helper()
+	Error(...any)
+	Errorf(string, ...any)
+	Fatal(...any)
+}
+
 // rig is a queue under test.
 type rig struct {
 	*Queue
-	t    *testing.T
+	t    tester
 	sink *sink
 	log  *logLines
 	stop context.CancelFunc
 	ran  chan error
 }
 
-func open(t *testing.T, o Options) *rig {
+func open(t tester, o Options) *rig {
 	t.Helper()
 	r := &rig{t: t, sink: &sink{}, log: &logLines{}}
 	o.Name, o.Log = "test Q", r.log.log
@@ -118,7 +137,7 @@ func (r *rig) run() *rig {
 	return r
 }
 
-// end stops the queue, waits for it and checks its accounts.
+// end stops the queue, waits until nothing moves and checks its accounts.
 func (r *rig) end() {
 	r.t.Helper()
 	r.stop()
@@ -128,6 +147,7 @@ func (r *rig) end() {
 	if err := r.Close(); err != nil {
 		r.t.Error(err)
 	}
+	synctest.Wait()
 	r.balanced()
 }
 
@@ -154,13 +174,15 @@ func (r *rig) wantGot(want ...string) {
 }
 
 func TestDrainAtShutdown(t *testing.T) {
-	r := open(t, Options{Params: Params{Size: 10000, TimeoutShutdown: Given(-1)}})
-	for i := 1; i <= 1000; i += 10 {
-		r.put(t.Context(), texts(i, i+9)...)
-	}
-	r.run().end()
-	r.wantGot(texts(1, 1000)...)
-	if a := r.Ledger.Read(); a.Received != 1000 || a.Delivered != 1000 {
-		t.Errorf("accounts: %+v", a)
-	}
+	synctest.Test(t, func(t *testing.T) {
+		r := open(t, Options{Params: Params{Size: 10000, TimeoutShutdown: Given(-1)}})
+		for i := 1; i <= 1000; i += 10 {
+			r.put(t.Context(), texts(i, i+9)...)
+		}
+		r.run().end()
+		r.wantGot(texts(1, 1000)...)
+		if a := r.Ledger.Read(); a.Received != 1000 || a.Delivered != 1000 {
+			t.Errorf("accounts: %+v", a)
+		}
+	})
 }

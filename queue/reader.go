@@ -31,20 +31,12 @@ func (q *Queue) newReader(work context.Context) *reader {
 func (r *reader) run() {
 	q := r.q
 	for {
-		if d := q.set.window.wait(q.now()); d > 0 {
-			if isClosed(q.draining) {
-				return // it is on disk already
-			}
-			r.workers[0].sleep(min(d, lookAtClock), q.draining)
-			continue
-		}
 		run, ok := r.next()
-		if !ok || !q.memoryEmpty() {
+		if !ok || !r.turn() {
 			return
 		}
 		done := r.handOn(run)
-		q.acknowledge(done)
-		if done < run.N {
+		if q.acknowledge(done); done.n < run.N {
 			return // stopped
 		}
 		if d := q.set.slowdown; d > 0 {
@@ -53,33 +45,55 @@ func (r *reader) run() {
 	}
 }
 
+// windowOpen waits for the dequeue window to open. It returns false if the queue
+// is shut down before: the messages are on disk already.
+func (r *reader) windowOpen() bool {
+	q := r.q
+	for {
+		d := q.set.window.wait(q.now())
+		if d <= 0 {
+			return true
+		}
+		if isClosed(q.draining) {
+			return false
+		}
+		r.workers[0].sleep(min(d, lookAtClock), q.draining)
+	}
+}
+
 // next reads the next messages. It returns false when there is nothing more to do.
 func (r *reader) next() (Run, bool) {
 	q := r.q
 	limit := q.set.batch * len(r.workers)
 	run, err := q.store.Read(q.live, limit)
-	for err != nil {
-		if !isClosed(q.draining) || isClosed(q.stopping) || q.store.Len().Messages == 0 {
-			return run, false
-		}
-		if run, err = q.store.Read(q.going, limit); err != nil {
-			return run, false
-		}
+	if err != nil && isClosed(q.draining) && q.store.Len().Messages > 0 {
+		run, err = q.store.Read(q.going, limit)
 	}
-	want := min(limit/4, q.store.Len().Messages) // worth copying for
-	if want = max(want, q.set.minBatch); run.N < want {
+	if err != nil {
+		if !isClosed(q.draining) {
+			q.logf(failure, "messages on disk can no longer be read: %v; they stay there until the next start", err)
+		}
+		return run, false
+	}
+	worthwhile := min(limit/4, q.store.Len().Messages)
+	if want := max(worthwhile, q.set.minBatch); run.N < want {
 		run = r.more(run, want, limit)
 	}
 	return run, true
 }
 
-// more reads on until there are want messages, waiting for minDequeueBatchSize.
+// more reads on until there are want messages. For minDequeueBatchSize it waits,
+// for others it does not.
 func (r *reader) more(run Run, want, limit int) Run {
 	q := r.q
+	ctx := q.noWait
+	if q.set.minBatch > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(q.live, q.set.minWait)
+		defer cancel()
+	}
 	r.join = append(r.join[:0], run.Frames...)
 	n := run.N
-	ctx, cancel := context.WithTimeout(q.live, q.set.minWait)
-	defer cancel()
 	for n < want {
 		if n >= q.set.minBatch {
 			ctx = q.noWait
@@ -94,27 +108,54 @@ func (r *reader) more(run Run, want, limit int) Run {
 	return Run{Frames: r.join, N: n}
 }
 
-// handOn hands on a run and returns how many of its first messages are done: all,
-// unless the queue is stopped.
-func (r *reader) handOn(run Run) int {
-	if len(r.workers) == 1 {
-		return r.workers[0].workRun(run)
+// progress is how many messages, counted from the oldest on disk, need not be
+// handed on again, and how many of them are damaged.
+type progress struct{ n, damaged int }
+
+// handOn hands on a run: all of it, unless the queue is stopped.
+func (r *reader) handOn(run Run) progress {
+	first, good := r.workers[0], run
+	v, err := first.load(run)
+	if err != nil {
+		good = salvage(run)
+		r.q.logf(failure, "%d of %d messages on disk are damaged and lost: %v", run.N-good.N, run.N, err)
+		v, _ = first.load(good)
 	}
+	done := 0
+	if len(r.workers) == 1 {
+		done = first.handOnFirst(v)
+	} else if r.handOnShares(good) {
+		done = good.N
+	}
+	if done == good.N {
+		return progress{n: run.N, damaged: run.N - good.N}
+	}
+	if good.N < run.N {
+		done = 0 // which of them are the oldest is not known
+	}
+	return progress{n: done}
+}
+
+// handOnShares gives each worker its share. It returns false if not all of it
+// was taken; some is handed on again after the next start then.
+func (r *reader) handOnShares(run Run) bool {
 	r.split(run)
 	var working sync.WaitGroup
 	done := make([]int, len(r.workers))
 	for i, w := range r.workers {
-		if share := r.shares[i]; share.N > 0 {
-			working.Go(func() { done[i] = w.workRun(share) })
-		}
+		share := r.shares[i]
+		working.Go(func() {
+			v, _ := w.load(share) // of messages that have been loaded
+			done[i] = w.handOnFirst(v)
+		})
 	}
 	working.Wait()
 	for i, share := range r.shares {
 		if done[i] < share.N {
-			return 0 // some of them are handed on again after the next start
+			return false
 		}
 	}
-	return run.N
+	return true
 }
 
 // split gives each worker the messages of its origins.
@@ -131,50 +172,76 @@ func (r *reader) split(run Run) {
 	}
 }
 
-// workRun hands on a run that is on disk and returns how many of its first
-// messages are done.
-func (w *worker) workRun(run Run) int {
-	v, err := w.load(run)
-	if err != nil {
-		w.q.logf(failure, "%d messages on disk are damaged and lost: %v", run.N, err)
-		w.q.Ledger.Discard(message.Damaged, run.N)
-		return run.N
+// salvage returns the messages of a run that are not damaged.
+func salvage(run Run) (good Run) {
+	var one message.Batch
+	for frames := run.Frames; len(frames) > 0; {
+		size, err := message.FrameSize(frames)
+		if err != nil {
+			break
+		}
+		if one.Load(frames[:size], 1) == nil {
+			good.Frames = append(good.Frames, frames[:size]...)
+			good.N++
+		}
+		frames = frames[size:]
 	}
+	return good
+}
+
+// handOnFirst hands on messages and returns how many of the first need not be
+// handed on again.
+func (w *worker) handOnFirst(v message.View) int {
+	n := v.Len()
 	rest := w.handOn(v)
 	left := rest.Len()
-	if left > 0 && (rest.At(0) != v.At(run.N-left) || rest.At(left-1) != v.At(run.N-1)) {
+	if left > 0 && (rest.At(0) != v.At(n-left) || rest.At(left-1) != v.At(n-1)) {
 		return 0 // what was not taken is not the end of the run
 	}
-	return run.N - left
+	return n - left
 }
 
-// acknowledge forgets the n oldest messages on disk, which are done.
-func (q *Queue) acknowledge(n int) {
-	if n == 0 {
+// acknowledge forgets messages on disk that are done.
+func (q *Queue) acknowledge(p progress) {
+	if p.n == 0 {
 		return
 	}
-	q.store.Ack(n)
-	q.Ledger.Deliver(n)
 	q.mu.Lock()
+	q.store.Ack(p.n)
+	q.Ledger.Deliver(p.n - p.damaged)
+	q.Ledger.Discard(message.Damaged, p.damaged)
 	q.resume()
 	q.openGates()
+	recovered := q.recovered()
 	q.mu.Unlock()
+	q.sayRecovered(recovered)
 }
 
-// memoryEmpty waits until nothing is in memory. It returns false if the queue is
-// stopped before.
-func (q *Queue) memoryEmpty() bool {
+// turn waits until what is on disk may be handed on: nothing is in memory, and
+// the dequeue window is open. It returns false if the queue is stopped before.
+func (r *reader) turn() bool {
+	q, drain := r.q, r.q.draining
 	for {
-		q.mu.Lock()
-		size := q.size
-		q.mu.Unlock()
-		if size == 0 {
+		if !r.windowOpen() {
+			return false
+		}
+		if q.memoryEmpty() {
 			return true
+		}
+		if isClosed(drain) {
+			drain = nil
 		}
 		select {
 		case <-q.empty:
+		case <-drain:
 		case <-q.stopping:
 			return false
 		}
 	}
+}
+
+func (q *Queue) memoryEmpty() bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.size == 0
 }

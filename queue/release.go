@@ -3,18 +3,21 @@ package queue
 import "sysrelay/message"
 
 // release counts n messages as delivered; they are not held any more.
-func (q *Queue) release(n int) {
-	q.Ledger.Deliver(n)
-	q.shrink(n)
+func (q *Queue) release(n int) { q.leave(n, (*message.Ledger).Deliver) }
+
+// drop counts n messages held in memory as discarded.
+func (q *Queue) drop(n int, r message.Reason) {
+	q.leave(n, func(l *message.Ledger, n int) { l.Discard(r, n) })
 }
 
-// shrink makes the queue hold n messages less in memory.
-func (q *Queue) shrink(n int) {
+// leave accounts for n messages that are no longer held in memory.
+func (q *Queue) leave(n int, account func(l *message.Ledger, n int)) {
 	q.mu.Lock()
 	if q.over {
 		q.mu.Unlock()
 		return // Run gave up on the worker, which has returned after all
 	}
+	account(&q.Ledger, n)
 	q.size -= n
 	q.endIfDrained()
 	if q.size == 0 {
@@ -24,15 +27,27 @@ func (q *Queue) shrink(n int) {
 		}
 	}
 	q.openGates()
-	recovered := q.losing && !q.light.mark.reached(q.size, q.bytes)
-	if recovered {
-		q.losing = false
-	}
+	recovered := q.recovered()
 	q.mu.Unlock()
-	if recovered {
-		q.logf(notice, "there is room again; %d messages have been discarded since the start because the queue was full",
-			q.Ledger.Read().Discarded[message.QueueFull])
+	q.sayRecovered(recovered)
+}
+
+// recovered says whether the queue, having lost messages, has room again.
+func (q *Queue) recovered() bool {
+	if !q.losing || q.light.mark.reached(q.held()) {
+		return false
 	}
+	q.losing = false
+	return true
+}
+
+func (q *Queue) sayRecovered(recovered bool) {
+	if !recovered {
+		return
+	}
+	lost := q.Ledger.Read().Discarded
+	q.logf(notice, "there is room in the queue again; since the start %d messages have been discarded because it was full",
+		lost[message.QueueFull]+lost[message.DiskFull])
 }
 
 // giveBack ends the loan of a lane. rest is what the work did not take; the
@@ -51,7 +66,7 @@ func (q *Queue) giveBack(l *lane, rest Run) {
 
 // endIfDrained notices that memory has become empty while the queue is drained.
 func (q *Queue) endIfDrained() {
-	if q.size == 0 && !q.ended && isClosed(q.draining) {
+	if q.size == 0 && isClosed(q.draining) {
 		q.ended = true
 		close(q.finished)
 	}

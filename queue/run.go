@@ -104,7 +104,7 @@ func (q *Queue) finish() error {
 		return nil
 	case !q.saves():
 		q.Ledger.Discard(message.ShutdownTimeout, left)
-		q.logf(warning, "%d messages were not processed within queue.timeoutShutdown and are discarded", left)
+		q.logf(warning, "%d messages were not processed within queue.timeoutShutdown and are discarded; with queue.filename they would be saved", left)
 		return nil
 	}
 	if err := q.store.Prepend(context.Background(), runs); err != nil {

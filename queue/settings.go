@@ -99,6 +99,9 @@ func (p *Params) resolve(k Kind) (s settings, notices []string, err error) {
 	}
 	s.limits(p, d)
 	s.pace(p, d)
+	if w := s.window; w.from < 0 || w.from > 23 || w.to < 0 || w.to > 25 {
+		return s, nil, fmt.Errorf("queue.dequeueTimeBegin %d, queue.dequeueTimeEnd %d: hours are 0 to 23, and 25 as the end is always", w.from, w.to)
+	}
 	return s, append(notices, s.check(p)...), nil
 }
 

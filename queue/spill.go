@@ -33,10 +33,13 @@ func (q *Queue) openStore() error {
 	return nil
 }
 
+// storeFunc is Store.Append or Store.Accept.
+type storeFunc func(ctx context.Context, frames []byte, n int) error
+
 // toDisk stores what is left of a. enter has counted it among q.appends.
 func (q *Queue) toDisk(ctx context.Context, a *arrival) error {
 	defer q.appended()
-	put := q.store.Append
+	var put storeFunc = q.store.Append
 	if a.flow == message.NoDelay && !a.stored && q.opts.Kind != Action {
 		put = q.store.Accept
 	}
@@ -49,7 +52,7 @@ func (q *Queue) toDisk(ctx context.Context, a *arrival) error {
 		if errors.Is(err, ErrNoRoom) {
 			err = q.insist(ctx, a, r, put)
 		} else if err == nil {
-			q.stored(a, r)
+			q.onDisk(a, r)
 		}
 		q.pieceDone(r)
 		if err != nil {
@@ -87,7 +90,7 @@ func (q *Queue) diskRoom(a *arrival) int {
 	if q.set.assisted() {
 		return a.n
 	}
-	if q.room.waiting.Len() > 0 && !a.turn {
+	if q.room.busy() && !a.turn {
 		return 0
 	}
 	held, _ := q.held()
@@ -97,11 +100,14 @@ func (q *Queue) diskRoom(a *arrival) int {
 func (q *Queue) pieceDone(r Run) {
 	q.mu.Lock()
 	q.onWay -= r.N
+	held, _ := q.held()
+	q.maxSize = max(q.maxSize, held)
 	q.openGates()
 	q.mu.Unlock()
 }
 
-func (q *Queue) stored(a *arrival, r Run) {
+// onDisk accounts for the first messages of a, which are stored.
+func (q *Queue) onDisk(a *arrival, r Run) {
 	q.Ledger.Receive(r.N)
 	a.skip(r.N, len(r.Frames))
 }
@@ -109,39 +115,49 @@ func (q *Queue) stored(a *arrival, r Run) {
 // insist stores r, the first messages of a, for which the store has no room. If
 // the user wants less important messages discarded, they make room. Otherwise
 // the store is waited for; when there is still no room after timeoutEnqueue the
-// first message is discarded.
-func (q *Queue) insist(ctx context.Context, a *arrival, r Run, put func(context.Context, []byte, int) error) error {
+// first message is discarded. A nil error does not say that all of r is stored.
+func (q *Queue) insist(ctx context.Context, a *arrival, r Run, put storeFunc) error {
+	q.noteFull()
+	if q.set.discard < 8 {
+		important := message.FrameSeverity(a.frames) < q.set.discard
+		if !important && !a.stored {
+			q.discardForDisk(a)
+			return nil
+		}
+		if important {
+			if evicted, err := q.evict(ctx, len(r.Frames)); err != nil || evicted {
+				return err
+			}
+		}
+	}
+	wait := ctx
+	if !a.stored && q.set.enqueue >= 0 {
+		var cancel context.CancelFunc
+		wait, cancel = context.WithTimeout(ctx, q.set.enqueue)
+		defer cancel()
+	}
+	err := put(wait, r.Frames, r.N)
+	switch {
+	case err == nil:
+		q.onDisk(a, r)
+	case errors.Is(err, ErrNoRoom) && ctx.Err() == nil:
+		q.discardForDisk(a)
+		return nil
+	}
+	return err
+}
+
+func (q *Queue) noteFull() {
 	q.mu.Lock()
 	q.wasFull++
 	q.mu.Unlock()
-	if q.set.discard < 8 {
-		if message.FrameSeverity(a.frames) >= q.set.discard {
-			q.discard(a, message.DiskFull)
-			return nil
-		}
-		if evicted, err := q.evict(ctx, len(r.Frames)); err != nil || evicted {
-			return err // toDisk tries again
-		}
-	}
-	if !a.stored && q.set.enqueue >= 0 {
-		var cancel context.CancelFunc
-		waitCtx, cancel := context.WithTimeout(ctx, q.set.enqueue)
-		defer cancel()
-		err := put(waitCtx, r.Frames, r.N)
-		if errors.Is(err, ErrNoRoom) && ctx.Err() == nil {
-			q.discard(a, message.DiskFull)
-			return nil
-		}
-		if err == nil {
-			q.stored(a, r)
-		}
-		return err
-	}
-	err := put(ctx, r.Frames, r.N)
-	if err == nil {
-		q.stored(a, r)
-	}
-	return err
+}
+
+// discardForDisk discards the first message of a because the disk is full.
+func (q *Queue) discardForDisk(a *arrival) {
+	q.mu.Lock()
+	q.lose(a, message.DiskFull)
+	q.mu.Unlock()
 }
 
 // evict makes the store forget less important messages to make room for size bytes.

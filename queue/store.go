@@ -79,7 +79,7 @@ type Run struct {
 
 // StoreLen is what a Store holds.
 type StoreLen struct {
-	Messages  int   // appended or accepted, and not acknowledged
+	Messages  int   // committed or accepted, and not acknowledged
 	Bytes     int64 // of their frames
 	DiskBytes int64 // of the files
 }

@@ -180,8 +180,7 @@ func (w *worker) work(r Run, discarding bool) {
 	v, err := w.load(r)
 	if err != nil {
 		q.logf(failure, "%d messages in memory are damaged and lost: %v", r.N, err)
-		q.Ledger.Discard(message.Damaged, r.N)
-		q.shrink(r.N)
+		q.drop(r.N, message.Damaged)
 	}
 	if discarding && err == nil {
 		v = w.sieve(r, v)
@@ -212,8 +211,7 @@ func (w *worker) sieve(r Run, v message.View) message.View {
 	}
 	w.sel[0] = keep
 	if dropped := r.N - len(keep); dropped > 0 {
-		w.q.Ledger.Discard(message.DiscardMark, dropped)
-		w.q.shrink(dropped)
+		w.q.drop(dropped, message.DiscardMark)
 	}
 	return v.Pick(keep)
 }

@@ -1,0 +1,362 @@
+package queue
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"sysrelay/message"
+)
+
+// filled is a queue nothing is taken from that holds as much as it can.
+func filled(t *testing.T, p Params, n int) *rig {
+	r := open(t, Options{Kind: Main, Params: p})
+	r.put(t.Context(), texts(1, n)...)
+	return r
+}
+
+// putAsync puts messages of a flow class; the channel has the result.
+func (r *rig) putAsync(ctx context.Context, flow message.Flow, texts ...string) <-chan error {
+	done := make(chan error, 1)
+	go func() { done <- r.Put(ctx, batchOf(flow, texts...).All()) }()
+	synctest.Wait()
+	return done
+}
+
+func pending(done <-chan error) bool {
+	synctest.Wait()
+	return len(done) == 0
+}
+
+func TestFullQueue(t *testing.T) {
+	for _, c := range []struct {
+		name    string
+		enqueue int
+		want    time.Duration // until three messages are given up
+	}{
+		{"discards at once", 0, 0},
+		{"each message waits", 100, 300 * time.Millisecond},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				r := filled(t, Params{Size: 4, TimeoutEnqueue: Given(c.enqueue)}, 3)
+				start := time.Now()
+				r.put(t.Context(), texts(4, 7)...) // one fits
+				if took := time.Since(start); took != c.want {
+					t.Errorf("took %v, want %v", took, c.want)
+				}
+				if a := r.Ledger.Read(); a.Received != 7 || a.Discarded[message.QueueFull] != 3 {
+					t.Errorf("accounts: %+v", a)
+				}
+				if s := r.Stats(); s.Size != 4 || s.MaxSize != 4 || s.Full != 3 {
+					t.Errorf("stats: %+v", s)
+				}
+				if !r.log.has("the queue is full") {
+					t.Errorf("log: %q", r.log.lines)
+				}
+				r.run().end()
+				r.wantGot(texts(1, 4)...)
+				if !r.log.has("3 messages have been discarded") {
+					t.Errorf("log: %q", r.log.lines)
+				}
+			})
+		})
+	}
+}
+
+func TestFullQueueWaitsForever(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := filled(t, Params{Size: 4, TimeoutEnqueue: Given(-1)}, 4)
+		ctx, cancel := context.WithCancel(t.Context())
+		given := r.putAsync(ctx, message.NoDelay, "5", "6")
+		second := r.putAsync(t.Context(), message.NoDelay, "7")
+		time.Sleep(24 * time.Hour)
+		if !pending(given) {
+			t.Fatal("Put did not wait")
+		}
+		cancel()
+		var u *message.Undelivered
+		if err := <-given; !errors.Is(err, context.Canceled) || errors.As(err, &u) {
+			t.Errorf("a Put that took nothing returned %v", err)
+		}
+		r.run()
+		if err := <-second; err != nil {
+			t.Error(err)
+		}
+		r.end()
+		r.wantGot("1", "2", "3", "4", "7")
+	})
+}
+
+func TestPutTakesAPart(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := filled(t, Params{Size: 4, TimeoutEnqueue: Given(-1)}, 2)
+		ctx, cancel := context.WithCancel(t.Context())
+		v := batchOf(message.NoDelay, texts(3, 7)...).All()
+		done := make(chan error, 1)
+		go func() { done <- r.Put(ctx, v) }()
+		synctest.Wait()
+		cancel()
+		rest := message.Rest(v, <-done)
+		if rest.Len() != 3 || string(rest.At(0).Text) != "5" {
+			t.Errorf("%d messages were not taken", rest.Len())
+		}
+		if a := r.Ledger.Read(); a.Received != 4 {
+			t.Errorf("received %d, want 4", a.Received)
+		}
+		r.run().end()
+		r.wantGot(texts(1, 4)...)
+	})
+}
+
+// Those who wait for room get it in the order in which they came, before those
+// who come later.
+func TestRoomIsGivenInOrder(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		hold := make(chan struct{})
+		r := open(t, Options{Kind: Main, Params: Params{Size: 2, DequeueBatchSize: 1, TimeoutEnqueue: Given(-1)}})
+		r.sink.fail = func(ctx context.Context, v message.View) (int, error) { <-hold; return v.Len(), nil }
+		r.run()
+		r.put(t.Context(), "1", "2")
+		for i := 3; i <= 9; i++ {
+			r.putAsync(t.Context(), message.NoDelay, fmt.Sprint(i))
+		}
+		for range 9 {
+			hold <- struct{}{}
+			synctest.Wait()
+		}
+		r.end()
+		r.wantGot(texts(1, 9)...)
+	})
+}
+
+// Room for many lets in all who wait, not only the first, though what was let in
+// is not worked off.
+func TestRoomForMany(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := filled(t, Params{Size: 10, TimeoutEnqueue: Given(-1), LightDelayMark: Given(0)}, 10)
+		first := true
+		r.sink.fail = func(ctx context.Context, v message.View) (int, error) {
+			if first {
+				first = false
+				return 6, errAgain // the rest stays in the queue
+			}
+			<-ctx.Done()
+			return 0, ctx.Err()
+		}
+		var all []<-chan error
+		for i := range 5 {
+			all = append(all, r.putAsync(t.Context(), message.NoDelay, fmt.Sprint("late ", i)))
+		}
+		r.run()
+		for i, done := range all {
+			if pending(done) {
+				t.Errorf("sender %d waits though there is room", i)
+			}
+		}
+		r.end()
+	})
+}
+
+// Room that somebody waited for is not taken by who comes later.
+func TestNobodyOvertakes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := filled(t, Params{Size: 1, TimeoutEnqueue: Given(-1)}, 1)
+		r.putAsync(t.Context(), message.NoDelay, "2")
+		go r.put(t.Context(), "3")
+		r.mu.Lock()
+		r.lanes[0].lend(1)
+		r.mu.Unlock()
+		r.release(1)
+		r.putAsync(t.Context(), message.NoDelay, "4")
+		r.mu.Lock()
+		r.lanes[0].done(&r.pool)
+		r.mu.Unlock()
+		r.run()
+		synctest.Wait()
+		r.end()
+		if got := r.sink.texts(); len(got) != 3 || got[0] != "2" {
+			t.Errorf("got %v", got)
+		}
+	})
+}
+
+func TestMemoryLimit(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		one := len(batchOf(message.NoDelay, "1").All().AppendFrames(nil))
+		r := filled(t, Params{Size: 1000, MemoryLimit: int64(3 * one), TimeoutEnqueue: Given(0)}, 5)
+		if s := r.Stats(); s.Size != 3 || s.Bytes != int64(3*one) {
+			t.Errorf("stats: %+v", s)
+		}
+		r.run().end()
+		if s := r.Stats(); s.Bytes != 0 {
+			t.Errorf("%d bytes in an empty queue", s.Bytes)
+		}
+	})
+}
+
+// A message that is larger than all there may be in memory must go somewhere.
+func TestHugeMessage(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := open(t, Options{Kind: Main, Params: Params{MemoryLimit: 1000, TimeoutEnqueue: Given(-1)}}).run()
+		huge := string(make([]byte, 3*chunkSize))
+		for range 3 {
+			r.put(t.Context(), "small", huge, huge)
+		}
+		r.end()
+		r.wantGot("small", huge, huge, "small", huge, huge, "small", huge, huge)
+	})
+}
+
+func TestDelayMarks(t *testing.T) {
+	p := Params{Size: 100, LightDelayMark: Given(4), FullDelayMark: 6, DequeueBatchSize: 1}
+	for _, c := range []struct {
+		name string
+		flow message.Flow
+		kind Kind
+		take bool
+		hold int           // messages in the queue
+		want time.Duration // -1 is for ever
+	}{
+		{"no delay at the full mark", message.NoDelay, Main, false, 50, 0},
+		{"light below the mark", message.LightDelay, Main, false, 3, 0},
+		{"light at the mark", message.LightDelay, Main, false, 4, time.Second},
+		{"full delay at the light mark", message.FullDelay, Main, false, 5, 0},
+		{"full delay at its mark", message.FullDelay, Main, false, 6, -1},
+		{"an action holds nobody up", message.FullDelay, Action, false, 6, 0},
+		{"takeFlowCtlFromMsg", message.FullDelay, Action, true, 6, -1},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				p := p
+				p.Type, p.TakeFlowCtl = LinkedList, c.take
+				r := open(t, Options{Kind: c.kind, Params: p})
+				r.put(t.Context(), texts(1, c.hold)...)
+				start := time.Now()
+				done := r.putAsync(t.Context(), c.flow, "more", "and more")
+				if c.want < 0 {
+					time.Sleep(24 * time.Hour)
+					if !pending(done) {
+						t.Fatal("Put did not wait")
+					}
+					r.run()
+				}
+				if err := <-done; err != nil {
+					t.Fatal(err)
+				}
+				if took := time.Since(start); c.want >= 0 && took != c.want {
+					t.Errorf("took %v, want %v", took, c.want)
+				}
+				if c.want >= 0 {
+					r.run()
+				}
+				r.end()
+				r.wantGot(append(texts(1, c.hold), "more", "and more")...)
+			})
+		})
+	}
+}
+
+// Senders held up at the light delay mark are let in when it is no longer
+// reached, all of them.
+func TestLetInBelowTheMark(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := filled(t, Params{Size: 100, LightDelayMark: Given(10)}, 10)
+		var all []<-chan error
+		for i := range 5 {
+			all = append(all, r.putAsync(t.Context(), message.LightDelay, fmt.Sprint("late ", i)))
+		}
+		start := time.Now()
+		r.run()
+		for _, done := range all {
+			<-done
+		}
+		if took := time.Since(start); took != 0 {
+			t.Errorf("took %v", took)
+		}
+		r.end()
+		r.wantGot(append(texts(1, 10), "late 0", "late 1", "late 2", "late 3", "late 4")...)
+	})
+}
+
+func TestDiscardMark(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := Params{Size: 100, DiscardMark: 4, DiscardSeverity: Given(5), DequeueBatchSize: 2}
+		r := open(t, Options{Kind: Main, Params: p})
+		// <14> is user.info, <11> user.err; without PRI it is user.notice.
+		r.put(t.Context(), "<14>1", "2", "<11>3", "<14>4", "<14>5", "6", "<11>7", "<14>8")
+		if a := r.Ledger.Read(); a.Received != 8 || a.Discarded[message.DiscardMark] != 3 {
+			t.Errorf("accounts: %+v", a)
+		}
+		// What is queued is discarded, too, as long as there is as much.
+		r.run().end()
+		r.wantGot("<11>3", "<14>4", "<11>7")
+		if a := r.Ledger.Read(); a.Discarded[message.DiscardMark] != 5 {
+			t.Errorf("accounts: %+v", a)
+		}
+	})
+}
+
+// What must be stored is not discarded because it is less important.
+func TestStoredIsNotDiscarded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := Params{Type: Disk, Filename: "f", Size: 100, DiscardMark: 2, DiscardSeverity: Given(5)}
+		r := open(t, Options{Kind: Main, Params: p, OpenStore: new(disk).open(0)})
+		r.put(message.WithAck(t.Context(), message.Stored), "1", "2", "3")
+		r.put(t.Context(), "4", "<11>5", "6")
+		r.run().end()
+		r.wantGot("1", "2", "3", "<11>5")
+	})
+}
+
+func TestSampling(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := open(t, Options{Kind: Main, Params: Params{SamplingInterval: 3}}).run()
+		r.put(t.Context(), texts(1, 4)...)
+		r.put(message.WithAck(t.Context(), message.Stored), texts(5, 6)...)
+		r.put(t.Context(), texts(7, 10)...)
+		r.end()
+		got := r.sink.texts()
+		slices.Sort(got)
+		if !slices.Equal(got, []string{"3", "6", "9"}) {
+			t.Errorf("got %v", got)
+		}
+		if a := r.Ledger.Read(); a.Received != 10 || a.Discarded[message.Sampled] != 7 {
+			t.Errorf("accounts: %+v", a)
+		}
+	})
+}
+
+// Under Stored nothing may be left in memory: the sender's goroutine does the work.
+func TestStoredPassesMemoryBy(t *testing.T) {
+	refused := errors.New("refused")
+	r := open(t, Options{Kind: Main, Params: Params{Size: 1, TimeoutEnqueue: Given(0)}})
+	r.sink.fail = func(_ context.Context, v message.View) (int, error) { return min(v.Len(), 2), refused }
+	v := batchOf(message.NoDelay, "1", "2", "3").All()
+	for _, ack := range []message.Ack{message.Stored, message.Delivered} {
+		err := r.Put(message.WithAck(t.Context(), ack), v)
+		if rest := message.Rest(v, err); !errors.Is(err, refused) || rest.Len() != 1 {
+			t.Errorf("%d: %d messages not taken, error %v", ack, rest.Len(), err)
+		}
+	}
+	if a := r.Ledger.Read(); a.Received != 4 || a.Delivered != 4 {
+		t.Errorf("accounts: %+v", a)
+	}
+	r.wantGot("1", "2", "1", "2")
+}
+
+func TestDirect(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := open(t, Options{Kind: Action, Params: Params{Type: Direct}}).run()
+		r.put(t.Context(), "1", "2")
+		r.wantGot("1", "2")
+		r.end()
+		if r.Ledger.Read().Delivered != 2 {
+			t.Errorf("accounts: %+v", r.Ledger.Read())
+		}
+	})
+}
