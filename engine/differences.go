@@ -11,7 +11,19 @@ const Differences = `## What is different on purpose
   worker unless ` + "`queue.workerThreads`" + ` asks for more; rsyslogd's legacy default is two.
 - **An input's ruleset without queue parameters has a queue of its own**, with the main
   queue's parameters. In rsyslogd it shares the main queue.
-- **Failover gets what was not delivered**, not only what comes after the suspension.
+- **Failover gets what was not delivered**, not only what comes after the suspension. An action with a
+  queue that is suspended keeps its messages and the failover action gets them, too.
+- **RELP answers when a message is stored** (` + "`ack=\"stored\"`" + `): a memory queue is passed by, the
+  connection's goroutine runs the rules itself. rsyslogd answers after its memory queue.
+- **A queue of type Disk is synced** at every commit; ` + "`queue.syncQueueFiles=\"off\"`" + ` gives that up.
+  ` + "`queue.checkpointInterval`" + ` has no meaning: the position is part of every commit. A Disk queue without a
+  ` + "`queue.size`" + ` is not limited by a number of messages.
+- **imudp asks for a receive buffer of 4 MiB** unless ` + "`rcvbufSize`" + ` says otherwise.
+- **Parsers**: fractions of a second keep up to nine digits (rsyslogd prints garbage beyond six); overlong tags are cut
+  where rsyslogd prints memory; a year before an RFC 3164 timestamp is read; ` + "`parser.parseHostnameAndTag`" + ` and
+  ` + "`parser.spaceLFOnReceive`" + ` do what their names say.
+- **Expressions**: ` + "`==`" + ` with a JSON number on the right compares it; numbers are not cut to 32 bits when
+  ordered; an endless circle of calls is an error.
 - **Own messages** carry the program's name; called as rsyslogd they carry rsyslogd's.
 - **The working directory** stays as it is in the foreground, unless called rsyslogd.
 `

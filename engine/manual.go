@@ -59,8 +59,15 @@ func inputSection(k inputKind, object any) Section {
 	return section(`input(type="`+k.name+`")`, &inputHead{}, object)
 }
 
+// section describes structs as one; a name that two of them have counts once.
 func section(where string, structs ...any) Section {
-	return Section{where, conf.Describe(structs...)}
+	s := Section{Where: where}
+	for _, p := range conf.Describe(structs...) {
+		if !slices.ContainsFunc(s.Params, func(q conf.ParamDoc) bool { return q.Name == p.Name }) {
+			s.Params = append(s.Params, p)
+		}
+	}
+	return s
 }
 
 func (m *Manual) add(name string, sections ...Section) {
