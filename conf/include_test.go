@@ -171,6 +171,29 @@ func TestIncludeDepth(t *testing.T) {
 	}
 }
 
+// TestIncludeTooMuch: neither the number of files nor their size is without bounds.
+func TestIncludeTooMuch(t *testing.T) {
+	dir := t.TempDir()
+	write(t, dir, map[string]string{
+		"big":   strings.Repeat("# a line of a comment\n", maxText/22/4),
+		"small": "*.* /1\n",
+		"bytes": strings.Repeat("include(file=\"@/big\")\n", 5) + "*.* /2\n",
+		"files": strings.Repeat("include(file=\"@/small\")\n", maxFiles+1) + "*.* /2\n",
+	})
+	for file, want := range map[string]string{
+		"bytes": fmt.Sprintf("the configuration is larger than %d bytes", maxText),
+		"files": fmt.Sprintf("more than %d files are included", maxFiles),
+	} {
+		cfg, err := Load(filepath.Join(dir, file))
+		if errs := errorsOf(err); len(errs) == 0 || errs[0].Msg != want {
+			t.Errorf("%s: got %v, want %s", file, err, want)
+		}
+		if all := targets(cfg.Stmts); len(all) == 0 || all[len(all)-1] != "/2" {
+			t.Errorf("%s: what follows is not read", file)
+		}
+	}
+}
+
 // TestLoadUnreadable: what is no regular file is not read.
 func TestLoadUnreadable(t *testing.T) {
 	for _, file := range []string{"/dev/zero", t.TempDir(), "/nonexistent"} {
