@@ -6,6 +6,14 @@ const Differences = `## What is different on purpose
 
 - **Errors in the configuration stop the start**, unless ` + "`abortOnUncleanConfig=\"off\"`" + ` is
   given or the program is called rsyslogd, which then starts with what it could read.
+- **A syntax error costs one statement**, with the blocks that belong to it, and so does
+  the name of an included file that is missing. rsyslogd reads no further than that.
+- **Words that begin no statement are errors.** rsyslogd takes each of them for the name
+  of a user to write to, and so hides typing errors. Names on their own are still users.
+- **Directives take yes, no, 1 and 0** for on and off, with a note; rsyslogd ignores the line.
+- **Beyond 8.2302** the language has endswith, contains_i and startswith_i in property
+  filters and variables as their properties, \xHH in the strings of objects, and
+  ${NAME} in backticks, as later versions do.
 - **Order is kept.** What one connection or socket sent leaves in that order through
   every queue and output, whatever the number of workers. The main queue has one
   worker unless ` + "`queue.workerThreads`" + ` asks for more; rsyslogd's legacy default is two.
