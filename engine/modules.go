@@ -47,6 +47,7 @@ func outputKinds() []outputKind {
 		outputOf("omfile", output.NewOMFile),
 		outputOf("omfwd", output.NewOMFwd),
 		outputOf("ompipe", output.NewOMPipe),
+		outputOf("omrelp", output.NewOMRELP),
 		outputOf("omstdout", output.NewOMStdout),
 		outputOf("omusrmsg", output.NewOMUsrMsg),
 	}

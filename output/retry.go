@@ -19,6 +19,9 @@ const (
 	severityInfo    = 6
 )
 
+// minInterval keeps resumeInterval=0 from trying all the time.
+const minInterval = 100 * time.Millisecond
+
 // phase is where an action is in rsyslog's state machine: ready (RDY) until a
 // delivery fails, retrying (RTRY) while resumeRetryCount lasts, suspended (SUSP)
 // for a time after that.
@@ -58,7 +61,7 @@ func newRetry(p ActionParams, jitter func(time.Duration) time.Duration) retry {
 	}
 	return retry{
 		count:    p.ResumeRetryCount,
-		interval: time.Duration(p.ResumeInterval) * time.Second,
+		interval: max(time.Duration(p.ResumeInterval)*time.Second, minInterval),
 		max:      time.Duration(p.ResumeIntervalMax) * time.Second,
 		jitter:   jitter,
 		report:   p.ReportSuspension.Value,

@@ -1,0 +1,471 @@
+package output
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"sysrelay/input/relp"
+	"sysrelay/message"
+)
+
+func relpParams(addr net.Addr) OMRELPParams {
+	host, port, _ := net.SplitHostPort(addr.String())
+	return OMRELPParams{Target: host, Port: port, Template: "text", Timeout: 20, ConnTimeout: 10}
+}
+
+func newOMRELP(t testing.TB, p OMRELPParams) (*omrelp, *logBook) {
+	t.Helper()
+	d, book := deps(nil)
+	o, err := NewOMRELP(OMRELPModule{}, p, d)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { o.Close() })
+	return o.(*omrelp), book
+}
+
+// relpServer answers as its script says.
+type relpServer struct {
+	ln net.Listener
+	// open is the answer to "open"; nil is a good one.
+	open func(txnr uint32) []byte
+	// syslog answers the messages of one read; closing ends the connection after
+	// the answer.
+	syslog func(conn int, messages []relp.Frame) (answer []byte, closing bool)
+
+	mu       sync.Mutex
+	conns    int
+	got      []string // all messages, in order of arrival
+	commands []string // other than syslog
+	unread   int      // most messages that came in one read
+}
+
+// acceptAll answers every message with 200.
+func acceptAll(_ int, messages []relp.Frame) (answer []byte, closing bool) {
+	for _, f := range messages {
+		answer = relp.AppendOK(answer, f.Txnr)
+	}
+	return answer, false
+}
+
+func startRELP(t *testing.T, s *relpServer) *relpServer {
+	s.ln = listen(t)
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		for {
+			conn, err := s.ln.Accept()
+			if err != nil {
+				return
+			}
+			s.mu.Lock()
+			s.conns++
+			n := s.conns
+			s.mu.Unlock()
+			wg.Go(func() { defer conn.Close(); s.serve(n, conn) })
+		}
+	})
+	t.Cleanup(func() { s.ln.Close(); wg.Wait() })
+	return s
+}
+
+func (s *relpServer) serve(n int, conn net.Conn) {
+	dec := relp.Decoder{MaxData: 1 << 20}
+	var in []byte
+	b := make([]byte, 1<<20)
+	for {
+		k, err := conn.Read(b)
+		if err != nil {
+			return
+		}
+		in = append(in, b[:k]...)
+		var messages []relp.Frame
+		for {
+			used, f, ok, err := dec.Next(in)
+			in = in[used:]
+			if err != nil {
+				return
+			}
+			if !ok {
+				break
+			}
+			if string(f.Command) == relp.Syslog {
+				messages = append(messages, f)
+			} else if !s.command(conn, f) {
+				return
+			}
+		}
+		if len(messages) == 0 {
+			continue
+		}
+		s.mu.Lock()
+		for _, f := range messages {
+			s.got = append(s.got, string(f.Data))
+		}
+		s.unread = max(s.unread, len(messages))
+		s.mu.Unlock()
+		answer, closing := s.syslog(n, messages)
+		if _, err := conn.Write(answer); err != nil || closing {
+			return
+		}
+		in = slices.Clone(in)
+	}
+}
+
+func (s *relpServer) command(conn net.Conn, f relp.Frame) bool {
+	s.mu.Lock()
+	s.commands = append(s.commands, string(f.Command))
+	s.mu.Unlock()
+	var answer []byte
+	switch {
+	case string(f.Command) == relp.Close:
+		answer = append(relp.AppendFrame(nil, f.Txnr, relp.Response, nil), "0 serverclose 0\n"...)
+	case s.open != nil:
+		answer = s.open(f.Txnr)
+	default:
+		answer = relp.AppendResponse(nil, f.Txnr, 200, "OK", relp.Offers{Version: "0", Commands: []string{"syslog"}}.Append(nil))
+	}
+	_, err := conn.Write(answer)
+	return err == nil && string(f.Command) != relp.Close
+}
+
+func (s *relpServer) messages() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.got)
+}
+
+func numbers(n int) (all []string) {
+	for i := range n {
+		all = append(all, fmt.Sprintf("message %d", i))
+	}
+	return all
+}
+
+func TestRELP(t *testing.T) {
+	s := startRELP(t, &relpServer{syslog: acceptAll})
+	o, _ := newOMRELP(t, relpParams(s.ln.Addr()))
+	all := numbers(1000)
+	write(t, o, all...)
+	write(t, o, "last")
+	must(t, o.Close())
+	equal(t, "received", s.messages(), append(all, "last"))
+	equal(t, "commands", s.commands, []string{"open", "close"})
+}
+
+// TestRELPWindow: never more messages unanswered than the window has room for.
+func TestRELPWindow(t *testing.T) {
+	for _, window := range []int{1, 2, 7, 128} {
+		s := startRELP(t, &relpServer{syslog: acceptAll})
+		p := relpParams(s.ln.Addr())
+		p.WindowSize = window
+		o, _ := newOMRELP(t, p)
+		write(t, o, numbers(300)...)
+		must(t, o.Close())
+		if s.unread > window || len(s.messages()) != 300 {
+			t.Errorf("window %d: %d messages unanswered, %d received", window, s.unread, len(s.messages()))
+		}
+	}
+}
+
+// TestRELPAnswers: what a server may answer, and what the output makes of it.
+// Of each script, only the last messages of a connection are left unanswered.
+func TestRELPAnswers(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		syslog func(conn int, messages []relp.Frame) ([]byte, bool)
+		want   string // what arrives, of messages a b c d
+	}{
+		{"in reverse order", func(_ int, m []relp.Frame) (b []byte, _ bool) {
+			for _, f := range slices.Backward(m) {
+				b = relp.AppendOK(b, f.Txnr)
+			}
+			return b, false
+		}, "abcd"},
+		{"twice, and to what was never sent", func(_ int, m []relp.Frame) (b []byte, _ bool) {
+			b = relp.AppendOK(b, 999)
+			b = relp.AppendOK(b, relp.MaxTxnr)
+			b = relp.AppendOK(b, 1)
+			for _, f := range m {
+				b = relp.AppendOK(relp.AppendOK(b, f.Txnr), f.Txnr)
+			}
+			return b, false
+		}, "abcd"},
+		{"closing after one answer in the middle", func(conn int, m []relp.Frame) (b []byte, closing bool) {
+			if conn == 1 {
+				return relp.AppendOK(nil, m[1].Txnr), true
+			}
+			b, _ = acceptAll(conn, m)
+			return b, false
+		}, "abcdacd"},
+		{"closing in the middle of an answer", func(conn int, m []relp.Frame) (b []byte, closing bool) {
+			b, _ = acceptAll(conn, m)
+			if conn == 1 {
+				return b[:len(b)-3], true
+			}
+			return b, false
+		}, "abcdd"},
+		{"saying that it closes", func(conn int, m []relp.Frame) (b []byte, closing bool) {
+			if conn == 1 {
+				return append(relp.AppendOK(nil, m[0].Txnr), "0 serverclose 0\n"...), false
+			}
+			b, _ = acceptAll(conn, m)
+			return b, false
+		}, "abcdbcd"},
+		{"what is no answer", func(conn int, m []relp.Frame) (b []byte, closing bool) {
+			b, _ = acceptAll(conn, m)
+			if conn == 1 {
+				return []byte("HTTP/1.1 400 Bad Request\r\n\r\n"), false
+			}
+			return b, false
+		}, "abcdabcd"},
+		{"refusing once", func(conn int, m []relp.Frame) (b []byte, closing bool) {
+			for i, f := range m {
+				if i == 2 {
+					b = relp.AppendResponse(b, f.Txnr, 500, "no room", nil)
+				} else {
+					b = relp.AppendOK(b, f.Txnr)
+				}
+			}
+			return b, false
+		}, "abcdc"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			s := startRELP(t, &relpServer{syslog: c.syslog})
+			o, _ := newOMRELP(t, relpParams(s.ln.Addr()))
+			a, _ := newAction(t, o, nil)
+			must(t, handle(a, "a", "b", "c", "d"))
+			if got := strings.Join(s.messages(), ""); got != c.want {
+				t.Errorf("arrived %s, want %s", got, c.want)
+			}
+			wantAccounts(t, a, 4, 4, nil)
+		})
+	}
+}
+
+// TestRELPRefusedForGood: a message refused again and again over a minute is set
+// aside, and holds up the others no longer.
+func TestRELPRefusedForGood(t *testing.T) {
+	s := startRELP(t, &relpServer{syslog: func(_ int, m []relp.Frame) (b []byte, _ bool) {
+		for _, f := range m {
+			if string(f.Data) == "bad" {
+				b = relp.AppendResponse(b, f.Txnr, 500, "bad message", nil)
+			} else {
+				b = relp.AppendOK(b, f.Txnr)
+			}
+		}
+		return b, false
+	}})
+	for _, c := range []struct{ every, at int }{{60, 3}, {20, 4}} { // seconds, refusal
+		o, _ := newOMRELP(t, relpParams(s.ln.Addr()))
+		now := &clock{time.Unix(1e9, 0)}
+		o.now = now.Now
+		rest := batch("good", "bad", "fine")
+		for i := 1; i <= c.at; i++ {
+			n, err := o.Write(t.Context(), rest)
+			u := (*message.Undelivered)(nil)
+			if n != 0 || !errors.As(err, &u) {
+				t.Fatalf("Write = %d, %v", n, err)
+			}
+			rest = u.Rest
+			equal(t, "left", texts(rest), []string{"bad"})
+			if got, want := errors.Is(err, ErrUnacceptable), i == c.at; got != want {
+				t.Errorf("every %d s, refusal %d: given up: %v, want %v (%v)", c.every, i, got, want, err)
+			}
+			now.advance(seconds(c.every))
+		}
+	}
+}
+
+func TestRELPOpenFails(t *testing.T) {
+	for want, open := range map[string]func(uint32) []byte{
+		`it answers 500 required feature missing`: func(n uint32) []byte {
+			return relp.AppendResponse(nil, n, 500, "required feature missing", nil)
+		},
+		"it does not take syslog messages": func(n uint32) []byte {
+			return relp.AppendResponse(nil, n, 200, "OK", []byte("relp_version=0\ncommands=smtp"))
+		},
+		"not a RELP frame":                   func(uint32) []byte { return []byte("220 mail.example.net ESMTP\r\n") },
+		"the peer has closed the connection": func(uint32) []byte { return []byte("0 serverclose 0\n") },
+	} {
+		s := startRELP(t, &relpServer{open: open})
+		o, _ := newOMRELP(t, relpParams(s.ln.Addr()))
+		_, err := o.Write(t.Context(), batch("m"))
+		prefix := s.ln.Addr().String() + " does not open a RELP session: "
+		if err == nil || !strings.HasPrefix(err.Error(), prefix) || !strings.Contains(err.Error(), want) {
+			t.Errorf("error %v, want %s%s", err, prefix, want)
+		}
+	}
+}
+
+// TestRELPSilence: a server that answers nothing is given up after the time-out,
+// or when the caller has no more time.
+func TestRELPSilence(t *testing.T) {
+	came := make(chan struct{}, 2)
+	s := startRELP(t, &relpServer{syslog: func(int, []relp.Frame) ([]byte, bool) {
+		came <- struct{}{}
+		return nil, false
+	}})
+	o, _ := newOMRELP(t, relpParams(s.ln.Addr()))
+	must(t, o.TryResume(t.Context()))
+	o.session.timeout = 50 * time.Millisecond
+	if _, err := o.Write(t.Context(), batch("m")); err == nil || !strings.Contains(err.Error(), "has not answered for 50ms") {
+		t.Errorf("error %v, want a time-out", err)
+	}
+	if o.session != nil {
+		t.Error("the session is kept")
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error)
+	go func() {
+		_, err := o.Write(ctx, batch("m"))
+		done <- err
+	}()
+	<-came
+	<-came
+	cancel()
+	if err := <-done; !errors.Is(err, context.Canceled) {
+		t.Errorf("error %v, want Canceled", err)
+	}
+}
+
+func TestRELPRebind(t *testing.T) {
+	s := startRELP(t, &relpServer{syslog: acceptAll})
+	p := relpParams(s.ln.Addr())
+	p.RebindInterval = 3
+	o, _ := newOMRELP(t, p)
+	for _, m := range numbers(7) {
+		write(t, o, m)
+	}
+	must(t, o.Close())
+	if s.conns != 3 || len(s.messages()) != 7 {
+		t.Errorf("%d connections for %d messages, want 3 for 7", s.conns, len(s.messages()))
+	}
+	equal(t, "commands", s.commands, []string{"open", "close", "open", "close", "open", "close"})
+}
+
+// TestRELPNumbersWrap: after the largest transaction number comes 1.
+func TestRELPNumbersWrap(t *testing.T) {
+	s := startRELP(t, &relpServer{syslog: acceptAll})
+	o, _ := newOMRELP(t, relpParams(s.ln.Addr()))
+	must(t, o.TryResume(t.Context()))
+	o.session.txnr = relp.MaxTxnr - 150
+	all := numbers(300)
+	write(t, o, all...)
+	equal(t, "received", s.messages(), all)
+}
+
+func TestRELPParamsThatAreRefused(t *testing.T) {
+	d, _ := deps(nil)
+	if _, err := NewOMRELP(OMRELPModule{}, OMRELPParams{Target: "h", TLS: true, Template: "text"}, d); err == nil {
+		t.Error("tls=on is accepted")
+	}
+}
+
+// rsyslogd runs a real rsyslogd with imrelp in front of a file, without a queue:
+// what it acknowledges has been written.
+type rsyslogd struct {
+	t    *testing.T
+	port string
+	dir  string
+	cmd  *exec.Cmd
+	err  bytes.Buffer
+}
+
+func startRsyslogd(t *testing.T) *rsyslogd {
+	t.Helper()
+	if _, err := exec.LookPath("rsyslogd"); err != nil {
+		t.Skip("rsyslogd is not installed")
+	}
+	ln := listen(t)
+	_, port, _ := net.SplitHostPort(ln.Addr().String())
+	ln.Close()
+	r := &rsyslogd{t: t, port: port, dir: t.TempDir()}
+	conf := fmt.Sprintf(`global(workDirectory=%q)
+main_queue(queue.type="Direct")
+module(load="imrelp")
+input(type="imrelp" address="127.0.0.1" port=%q)
+template(name="msg" type="string" string="%%msg:2:$%%\n")
+action(type="omfile" file=%q template="msg")
+`, r.dir, port, r.file())
+	must(t, os.WriteFile(r.dir+"/conf", []byte(conf), 0o600))
+	r.start()
+	t.Cleanup(r.kill)
+	return r
+}
+
+func (r *rsyslogd) file() string { return filepath.Join(r.dir, "out") }
+
+func (r *rsyslogd) start() {
+	os.Remove(r.dir + "/pid")
+	r.cmd = exec.Command("rsyslogd", "-n", "-f", r.dir+"/conf", "-i", r.dir+"/pid")
+	r.cmd.Stderr = &r.err
+	must(r.t, r.cmd.Start())
+}
+
+func (r *rsyslogd) kill() {
+	r.cmd.Process.Kill()
+	r.cmd.Wait()
+}
+
+// TestRELPToRsyslogd: a real server that is killed again and again while it
+// receives. Everything arrives, in order but for what is repeated.
+func TestRELPToRsyslogd(t *testing.T) {
+	r := startRsyslogd(t)
+	p := relpParams(&net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)})
+	p.Port = r.port
+	o, _ := newOMRELP(t, p)
+	a, _ := newAction(t, o, func(p *ActionOptions) {
+		p.Params.ResumeRetryCount, p.Params.ResumeInterval = -1, 0
+	})
+	const batches, each, kills = 200, 50, 4
+	sent := 0
+	for i := range batches {
+		if i > 0 && i%(batches/(kills+1)) == 0 {
+			go func() { r.cmd.Process.Kill() }() // while the next batch is under way
+		}
+		var texts []string
+		for range each {
+			texts = append(texts, fmt.Sprintf("<13>Oct  1 12:00:00 host tag: %06d", sent))
+			sent++
+		}
+		done := make(chan error, 1)
+		go func() { done <- handle(a, texts...) }()
+		if i > 0 && i%(batches/(kills+1)) == 0 {
+			r.cmd.Wait()
+			r.start()
+		}
+		must(t, <-done)
+	}
+	must(t, a.Close())
+	b, err := os.ReadFile(r.file())
+	must(t, err)
+	next, again := 0, 0
+	for line := range strings.Lines(string(b)) {
+		var n int
+		if _, err := fmt.Sscanf(line, "%06d\n", &n); err != nil || n > next {
+			t.Fatalf("line %q, want number %d or an earlier one", line, next)
+		}
+		if n < next {
+			again++
+			continue
+		}
+		next++
+	}
+	if next != sent {
+		t.Errorf("%d of %d messages arrived", next, sent)
+	}
+	if again > kills*(128+each) {
+		t.Errorf("%d messages arrived again", again)
+	}
+}
