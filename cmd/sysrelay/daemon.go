@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"os/signal"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"syscall"
 
@@ -57,6 +58,9 @@ func (d *daemon) start() int {
 	e, unclean := engine.New(cfg, d.options())
 	problems := errors.Join(unread, unclean)
 	d.report(problems)
+	if slices.ContainsFunc(flatten(unread), isFatal) {
+		return d.runFailed()
+	}
 	if problems != nil && e.AbortsOnUnclean() {
 		fmt.Fprintf(d.stderr, "%s: the configuration has errors, and global(abortOnUncleanConfig) does not allow "+
 			"to start with them\n", d.program)
@@ -67,6 +71,12 @@ func (d *daemon) start() int {
 		return d.runFailed()
 	}
 	return d.run(e)
+}
+
+// isFatal: without the file the daemon would do something nobody asked for.
+func isFatal(err error) bool {
+	e := (*conf.Error)(nil)
+	return errors.As(err, &e) && e.Fatal
 }
 
 // options are the engine's.
