@@ -3,10 +3,12 @@ package tests
 import (
 	"bytes"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -25,7 +27,8 @@ type benchKey struct{}
 type bench struct {
 	dir        string
 	processes  map[string]*process
-	collectors []net.Listener
+	collectors map[string]*collector // by the variable that holds their port
+	held       []net.Conn            // idle connections, open until the end
 }
 
 func benchOf(ts *testscript.TestScript) *bench { return ts.Value(benchKey{}).(*bench) }
@@ -76,8 +79,12 @@ func (b *bench) killAll() {
 			os.WriteFile(filepath.Join(b.dir, name+".stderr"), []byte(p.stderr.String()), 0o644)
 		}
 	}
-	for _, ln := range b.collectors {
-		ln.Close()
+	for _, c := range b.collectors {
+		c.down()
+		c.file.Close()
+	}
+	for _, c := range b.held {
+		c.Close()
 	}
 }
 
@@ -122,11 +129,47 @@ func relay(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(err)
 }
 
+// run NAME PROGRAM ARG… starts any program as a daemon, for sysrelay under a limit
+// or another name.
+func run(ts *testscript.TestScript, neg bool, args []string) {
+	if len(args) < 2 {
+		ts.Fatalf("usage: run NAME PROGRAM ARG…")
+	}
+	_, err := benchOf(ts).start(args[0], needs(ts, args[1]), args[2:]...)
+	ts.Check(err)
+}
+
+// exits NAME CODE waits until a process ends by itself, with that code. Its
+// standard error is then in NAME.stderr.
+func exits(ts *testscript.TestScript, neg bool, args []string) {
+	p := find(ts, args[0])
+	ended(ts, args[0], p)
+	if code := p.cmd.ProcessState.ExitCode(); code != number(ts, args[1]) {
+		ts.Fatalf("%s ended with %d, not %s\n%s", args[0], code, args[1], p.stderr.String())
+	}
+}
+
 // rsyslogd NAME CONF starts the real rsyslogd.
 func rsyslogd(ts *testscript.TestScript, neg bool, args []string) {
 	binary := needs(ts, "rsyslogd")
 	_, err := benchOf(ts).start(args[0], binary, "-n", "-C", "-i", ts.MkAbs(args[0]+".pid"), "-f", ts.MkAbs(args[1]))
 	ts.Check(err)
+}
+
+// loggen ARG… runs syslog-ng's generator of messages to its end.
+func loggen(ts *testscript.TestScript, neg bool, args []string) {
+	binary, err := exec.LookPath("loggen")
+	if err != nil {
+		binary, err = filepath.Abs(".peers/usr/bin/loggen")
+		ts.Check(err)
+	}
+	prefix := filepath.Dir(filepath.Dir(needs(ts, binary)))
+	// Where tests/run has unpacked it, it does not find its libraries by itself.
+	cmd := exec.Command(binary, args...)
+	cmd.Env = append(os.Environ(), "LD_LIBRARY_PATH="+prefix+"/lib/syslog-ng", "SYSLOGNG_PREFIX="+prefix)
+	if out, err := cmd.CombinedOutput(); err != nil {
+		ts.Fatalf("loggen: %v\n%s", err, out)
+	}
 }
 
 // stop NAME ends a process with SIGTERM; it must exit 0, or not with "! stop".
@@ -176,6 +219,27 @@ func find(ts *testscript.TestScript, name string) *process {
 		ts.Fatalf("nothing called %s runs", name)
 	}
 	return p
+}
+
+// free VAR sets VAR to a port that nobody uses, for a peer that cannot choose one
+// itself: one below those the system gives away.
+func free(ts *testscript.TestScript, neg bool, args []string) {
+	for range 100 {
+		port := strconv.Itoa(10000 + rand.IntN(20000))
+		ln, err := net.Listen("tcp", "127.0.0.1:"+port)
+		if err != nil {
+			continue
+		}
+		ln.Close()
+		conn, err := net.ListenPacket("udp", "127.0.0.1:"+port)
+		if err != nil {
+			continue
+		}
+		conn.Close()
+		ts.Setenv(args[0], port)
+		return
+	}
+	ts.Fatalf("no free port")
 }
 
 // port VAR FILE waits for a port file and sets VAR to the port.

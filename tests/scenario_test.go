@@ -12,9 +12,8 @@ import (
 )
 
 // Every file in scenarios/ is one behaviour, told as a script against the real
-// daemon: its name and its first line are the specification. DESIGN.md lists the
-// commands.
-//
+// daemon: its name and its first line are the specification. The table below lists
+// the commands; each is documented where it is defined.
 // Scripts write configurations with $WORK in them; ports are 0 and reported
 // through listenPortFileName.
 
@@ -51,26 +50,40 @@ func TestScenarios(t *testing.T) {
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
 			"relay":    relay,
 			"rsyslogd": rsyslogd,
+			"loggen":   loggen,
+			"run":      run,
 			"stop":     stop,
+			"exits":    exits,
 			"signal":   signal,
 			"port":     port,
+			"free":     free,
 			"send":     send,
 			"numbers":  numbers,
+			"idle":     idle,
+			"garbage":  garbage,
+			"hello":    hello,
 			"inorder":  inOrder,
 			"lines":    lines,
 			"has":      has,
 			"diag":     diag,
 			"collect":  collect,
+			"stall":    stall,
+			"outage":   outage,
+			"back":     back,
 			"settled":  settled,
 			"subst":    subst,
+			"bytes":    writeBytes,
 			"same":     same,
+			"tmpfs":    tmpfs,
+			"peak":     peak,
+			"balanced": balanced,
 		},
 		RequireExplicitExec: true,
 	})
 }
 
 func setup(e *testscript.Env) error {
-	b := &bench{processes: map[string]*process{}, dir: e.WorkDir}
+	b := &bench{processes: map[string]*process{}, collectors: map[string]*collector{}, dir: e.WorkDir}
 	e.Values[benchKey{}] = b
 	e.Defer(b.killAll)
 	e.Setenv("SYSRELAY", sysrelay)

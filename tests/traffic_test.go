@@ -17,10 +17,13 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 )
 
-// send tcp|udp PORT FILE sends the file's bytes; over UDP each line is a datagram.
+// send tcp|udp PORT FILE [half|reset|closes] sends the file's bytes; over UDP each
+// line is a datagram. Over TCP it then closes the connection or, with the last
+// word: closes its own direction and waits until the peer closes the other (half),
+// resets the connection (reset), or wants the peer to close it (closes).
 func send(ts *testscript.TestScript, neg bool, args []string) {
-	if len(args) != 3 {
-		ts.Fatalf("usage: send tcp|udp PORT FILE")
+	if len(args) < 3 {
+		ts.Fatalf("usage: send tcp|udp PORT FILE [half|reset|closes]")
 	}
 	text := []byte(ts.ReadFile(args[2]))
 	c, err := dial(args[0], args[1])
@@ -28,6 +31,10 @@ func send(ts *testscript.TestScript, neg bool, args []string) {
 	defer c.Close()
 	if args[0] == "tcp" {
 		_, err = c.Write(text)
+		if len(args) > 3 {
+			ts.Check(part(c.(*net.TCPConn), args[3]))
+			return
+		}
 		ts.Check(err)
 		return
 	}
@@ -35,6 +42,27 @@ func send(ts *testscript.TestScript, neg bool, args []string) {
 		_, err := c.Write(bytes.TrimSuffix(line, []byte{'\n'}))
 		ts.Check(err)
 	}
+}
+
+// part ends a connection in one of the ways of send.
+func part(c *net.TCPConn, how string) error {
+	switch how {
+	case "reset":
+		return c.SetLinger(0) // closing sends a reset then
+	case "half":
+		if err := c.CloseWrite(); err != nil {
+			return err
+		}
+	case "closes":
+	default:
+		return fmt.Errorf("a connection does not end by %q", how)
+	}
+	c.SetReadDeadline(time.Now().Add(patience))
+	_, err := io.Copy(io.Discard, c)
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		return errors.New("the peer does not close the connection")
+	}
+	return nil
 }
 
 // numbers tcp|octets|udp PORT CONNS COUNT [FROM] sends COUNT numbered messages over
@@ -133,7 +161,13 @@ func dial(network, port string) (net.Conn, error) {
 	}
 }
 
+// numbered reads the numbers that numbers (" c=0 n=1") and loggen ("seq: 1, thread:
+// 0") give their messages.
 func numbered(line string) (conn, n int, ok bool) {
+	if _, rest, ok := strings.Cut(line, "seq: "); ok {
+		_, err := fmt.Sscanf(rest, "%d, thread: %d", &n, &conn)
+		return conn, n, err == nil
+	}
 	_, rest, ok := strings.Cut(line, " c=")
 	if !ok {
 		return 0, 0, false
@@ -183,28 +217,6 @@ func diag(ts *testscript.TestScript, neg bool, args []string) {
 	fmt.Fprint(ts.Stdout(), answer)
 }
 
-// collect VAR FILE listens on TCP, appends what it receives to FILE and sets VAR to
-// its port. It is the plainest collector there is.
-func collect(ts *testscript.TestScript, neg bool, args []string) {
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	ts.Check(err)
-	b := benchOf(ts)
-	b.collectors = append(b.collectors, ln)
-	ts.Setenv(args[0], strconv.Itoa(ln.Addr().(*net.TCPAddr).Port))
-	f, err := os.OpenFile(ts.MkAbs(args[1]), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
-	ts.Check(err)
-	go func() {
-		for {
-			c, err := ln.Accept()
-			if err != nil {
-				f.Close()
-				return
-			}
-			go io.Copy(f, c)
-		}
-	}()
-}
-
 // settled FILE waits until the file has not grown in twenty looks.
 func settled(ts *testscript.TestScript, neg bool, args []string) {
 	file, size, looks := ts.MkAbs(args[0]), int64(-1), 0
@@ -225,33 +237,4 @@ func subst(ts *testscript.TestScript, neg bool, args []string) {
 		text = strings.ReplaceAll(text, "$"+name, ts.Getenv(name))
 	}
 	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(text), 0o644))
-}
-
-// same CONF tcp|udp INPUT COUNT runs the configuration under sysrelay and under
-// rsyslogd, with $OUT in it as the output file and out.port as port file, sends
-// both the same bytes and wants COUNT lines, equal to the byte, from both.
-func same(ts *testscript.TestScript, neg bool, args []string) {
-	if len(args) != 4 {
-		ts.Fatalf("usage: same CONF tcp|udp INPUT COUNT")
-	}
-	conf := ts.ReadFile(args[0])
-	var got [2]string
-	for i, who := range []string{"ours", "theirs"} {
-		out, portFile, file := ts.MkAbs(who+".out"), ts.MkAbs(who+".port"), who+".conf"
-		text := strings.NewReplacer("$OUT", out, "$PORTFILE", portFile).Replace(conf)
-		ts.Check(os.WriteFile(ts.MkAbs(file), []byte(text), 0o644))
-		if i == 0 {
-			relay(ts, false, []string{who, file})
-		} else {
-			rsyslogd(ts, false, []string{who, file})
-		}
-		port(ts, false, []string{"SAMEPORT", portFile})
-		send(ts, false, []string{args[1], ts.Getenv("SAMEPORT"), args[2]})
-		lines(ts, false, []string{who + ".out", args[3]})
-		stop(ts, false, []string{who})
-		got[i] = ts.ReadFile(who + ".out")
-	}
-	if got[0] != got[1] {
-		ts.Fatalf("sysrelay wrote\n%s\nrsyslogd wrote\n%s", got[0], got[1])
-	}
 }
