@@ -58,7 +58,7 @@ func (s *Selector) applyPart(text string, at int) (end int, err error) {
 		return 0, &SelectorError{at, fmt.Sprintf("%q is not facility.priority", text[at:]),
 			"write facility.priority, such as mail.info or mail.*"}
 	}
-	facilities := text[at : at+dot]
+	facilities, first := text[at:at+dot], true
 	from := at + dot + 1
 	end = len(text)
 	if i := strings.IndexAny(text[from:], ";,"); i >= 0 {
@@ -68,15 +68,19 @@ func (s *Selector) applyPart(text string, at int) (end int, err error) {
 	if err != nil {
 		return 0, err
 	}
-	for name := range strings.SplitAfterSeq(facilities, ",") {
-		// as rsyslog: `mail,,news` and `mail, news` are fine; `,mail` is not.
-		n := strings.Trim(name, ", ")
-		if n != "" || strings.HasPrefix(facilities, ",") {
+	for facilities != "" {
+		// as rsyslog: `mail,,news`, `mail, news` and `mail;news` are fine; `,mail` is not.
+		name := facilities
+		if i := strings.IndexAny(facilities, ",;"); i >= 0 {
+			name = facilities[:i+1]
+		}
+		if n := strings.Trim(name, ",; "); n != "" || first {
 			if err := s.applyFacility(n, at, p); err != nil {
 				return 0, err
 			}
 		}
-		at += len(name)
+		first = false
+		at, facilities = at+len(name), facilities[len(name):]
 	}
 	return end, nil
 }
