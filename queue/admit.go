@@ -41,6 +41,7 @@ func (q *Queue) enter(ctx context.Context, a *arrival) error {
 	}
 	if err == nil && a.n > 0 {
 		q.appends++
+		q.offerDisk()
 	}
 	q.openGates()
 	return err

@@ -1,6 +1,7 @@
 package queue
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"sync"
@@ -36,7 +37,8 @@ type memStore struct {
 	pending  []*group
 	closed   bool
 	changed  chan struct{} // closed at every change
-	prepend  error         // what Prepend returns
+	broken   error         // what Prepend and Append return
+	noFront  error         // what Prepend returns
 }
 
 func (d *disk) open(room int) OpenStore {
@@ -115,6 +117,9 @@ func (s *memStore) commit() {
 }
 
 func (s *memStore) Append(ctx context.Context, frames []byte, n int) error {
+	if s.broken != nil {
+		return s.broken
+	}
 	g := &group{done: make(chan struct{})}
 	err := s.gather(ctx, g, frames, n)
 	if err == nil {
@@ -157,18 +162,17 @@ func (s *memStore) held(all bool) int {
 func (s *memStore) Prepend(_ context.Context, runs []Run) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.prepend != nil {
-		return s.prepend
+	if err := cmp.Or(s.broken, s.noFront); err != nil {
+		return err
 	}
-	if s.acked > 0 {
-		panic("Prepend before messages acknowledged in part")
+	if s.read > 0 {
+		panic("Prepend before messages that are read and not acknowledged")
 	}
 	var all []record
 	for _, r := range runs {
 		all = append(all, s.disk.split(r.Frames, r.N)...)
 	}
 	s.disk.records = append(all, s.disk.records...)
-	s.read += len(all)
 	return nil
 }
 

@@ -29,7 +29,7 @@ type Queue struct {
 	stop     context.CancelFunc
 	finished chan struct{} // closed when memory is empty while draining
 	hurried  chan struct{}
-	empty    chan struct{} // capacity 1; memory has become empty
+	diskTurn chan struct{} // capacity 1; perhaps it is the disk's turn
 	hurry    sync.Once
 
 	mu       sync.Mutex
@@ -40,15 +40,17 @@ type Queue struct {
 	maxSize  int
 	wasFull  uint64
 	sampled  int
-	room     gate // the queue is full
-	light    gate // for inputs that may be held up a little
-	full     gate // for inputs that may be held up for ever
-	losing   bool // messages are being discarded because the queue is full
-	spilling bool // messages go to disk, because it holds some, or memory is full
-	appends  int  // Puts on their way to disk
-	onWay    int  // messages of pieces on their way to disk
-	ended    bool // nothing is taken into memory any more
-	over     bool // what was in memory has been disposed of
+	room     gate               // the queue is full
+	light    gate               // for inputs that may be held up a little
+	full     gate               // for inputs that may be held up for ever
+	losing   bool               // messages are being discarded because the queue is full
+	spilling bool               // messages go to disk, because it holds some, or memory is full
+	readCtx  context.Context    // while the disk is read; nil if it is not
+	endRead  context.CancelFunc // readCtx's
+	appends  int                // Puts on their way to disk
+	onWay    int                // messages of pieces on their way to disk
+	ended    bool               // nothing is taken into memory any more
+	over     bool               // what was in memory has been disposed of
 }
 
 // Open checks the parameters and prepares the queue; a queue with a disk part
@@ -59,7 +61,7 @@ func Open(o Options) (*Queue, error) {
 		return nil, fmt.Errorf("%s: %w", o.Name, err)
 	}
 	q := &Queue{opts: o, set: set, seed: maphash.MakeSeed(), finished: make(chan struct{}),
-		hurried: make(chan struct{}), empty: make(chan struct{}, 1),
+		hurried: make(chan struct{}), diskTurn: make(chan struct{}, 1),
 		room: gate{mark: set.size}, light: gate{mark: set.light}, full: gate{mark: set.full}}
 	q.scratch.New = func() any { return new([]byte) }
 	q.contexts()

@@ -31,8 +31,18 @@ func (q *Queue) newReader(work context.Context) *reader {
 func (r *reader) run() {
 	q := r.q
 	for {
-		run, ok := r.next()
-		if !ok || !r.turn() {
+		ctx, ok := r.turn()
+		if !ok {
+			return
+		}
+		run, ok := r.next(ctx)
+		if !ok {
+			return
+		}
+		if run.N == 0 {
+			continue // the queue went back to memory
+		}
+		if _, ok := r.turn(); !ok { // time has passed
 			return
 		}
 		done := r.handOn(run)
@@ -43,6 +53,48 @@ func (r *reader) run() {
 			r.workers[0].sleep(d, q.stopping)
 		}
 	}
+}
+
+// turn waits until what is on disk may be handed on: there is something, nothing
+// is in memory, and the dequeue window is open. The context it returns ends when
+// the queue goes back to memory. It returns false if the queue is stopped before.
+func (r *reader) turn() (context.Context, bool) {
+	q, drain := r.q, r.q.draining
+	for {
+		if !r.windowOpen() {
+			return nil, false
+		}
+		ctx, more := q.reading()
+		if ctx != nil || !more {
+			return ctx, more
+		}
+		if isClosed(drain) {
+			drain = nil
+		}
+		select {
+		case <-q.diskTurn:
+		case <-drain:
+		case <-q.stopping:
+			return nil, false
+		}
+	}
+}
+
+// reading returns a context in which to read, or nil if it is not the disk's
+// turn. more is false if it never will be again.
+func (q *Queue) reading() (ctx context.Context, more bool) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	switch {
+	case !q.spilling && isClosed(q.draining):
+		return nil, false
+	case !q.spilling || q.size > 0:
+		return nil, true
+	}
+	if q.readCtx == nil {
+		q.readCtx, q.endRead = context.WithCancel(q.live)
+	}
+	return q.readCtx, true
 }
 
 // windowOpen waits for the dequeue window to open. It returns false if the queue
@@ -61,18 +113,23 @@ func (r *reader) windowOpen() bool {
 	}
 }
 
-// next reads the next messages. It returns false when there is nothing more to do.
-func (r *reader) next() (Run, bool) {
+// next reads the next messages: none, if ctx ended because the queue went back
+// to memory. It returns false when there is nothing more to do.
+func (r *reader) next(ctx context.Context) (Run, bool) {
 	q := r.q
 	limit := q.set.batch * len(r.workers)
-	run, err := q.store.Read(q.live, limit)
+	run, err := q.store.Read(ctx, limit)
 	if err != nil && isClosed(q.draining) && q.store.Len().Messages > 0 {
 		run, err = q.store.Read(q.going, limit)
 	}
-	if err != nil {
-		if !isClosed(q.draining) {
-			q.logf(failure, "messages on disk can no longer be read: %v; they stay there until the next start", err)
-		}
+	switch {
+	case err == nil:
+	case isClosed(q.draining):
+		return run, false
+	case ctx.Err() != nil:
+		return run, true
+	default:
+		q.logf(failure, "messages on disk can no longer be read: %v; they stay there until the next start", err)
 		return run, false
 	}
 	worthwhile := min(limit/4, q.store.Len().Messages)
@@ -215,33 +272,4 @@ func (q *Queue) acknowledge(p progress) {
 	recovered := q.recovered()
 	q.mu.Unlock()
 	q.sayRecovered(recovered)
-}
-
-// turn waits until what is on disk may be handed on: nothing is in memory, and
-// the dequeue window is open. It returns false if the queue is stopped before.
-func (r *reader) turn() bool {
-	q, drain := r.q, r.q.draining
-	for {
-		if !r.windowOpen() {
-			return false
-		}
-		if q.memoryEmpty() {
-			return true
-		}
-		if isClosed(drain) {
-			drain = nil
-		}
-		select {
-		case <-q.empty:
-		case <-drain:
-		case <-q.stopping:
-			return false
-		}
-	}
-}
-
-func (q *Queue) memoryEmpty() bool {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	return q.size == 0
 }

@@ -20,12 +20,7 @@ func (q *Queue) leave(n int, account func(l *message.Ledger, n int)) {
 	account(&q.Ledger, n)
 	q.size -= n
 	q.endIfDrained()
-	if q.size == 0 {
-		select {
-		case q.empty <- struct{}{}:
-		default:
-		}
-	}
+	q.offerDisk()
 	q.openGates()
 	recovered := q.recovered()
 	q.mu.Unlock()
@@ -62,6 +57,17 @@ func (q *Queue) giveBack(l *lane, rest Run) {
 	l.rest = rest
 	l.done(&q.pool)
 	q.openGates()
+}
+
+// offerDisk tells the reader when it is the disk's turn.
+func (q *Queue) offerDisk() {
+	if !q.spilling || q.size > 0 {
+		return
+	}
+	select {
+	case q.diskTurn <- struct{}{}:
+	default:
+	}
 }
 
 // endIfDrained notices that memory has become empty while the queue is drained.

@@ -107,9 +107,22 @@ func (q *Queue) finish() error {
 		q.logf(warning, "%d messages were not processed within queue.timeoutShutdown and are discarded; with queue.filename they would be saved", left)
 		return nil
 	}
-	if err := q.store.Prepend(context.Background(), runs); err != nil {
-		q.Ledger.Discard(message.ShutdownTimeout, left)
-		return fmt.Errorf("%s: saving %d messages to %s: %w; they are lost", q.opts.Name, left, q.set.dir, err)
+	return q.save(runs, left)
+}
+
+// save saves what is left in memory to disk: in front of what is there, because
+// it is older. If that is not possible order matters less than the messages.
+func (q *Queue) save(runs []Run, left int) error {
+	err := q.store.Prepend(context.Background(), runs)
+	for i := 0; err != nil && i < len(runs); i++ {
+		if q.store.Append(q.noWait, runs[i].Frames, runs[i].N) != nil {
+			q.Ledger.Discard(message.ShutdownTimeout, left)
+			return fmt.Errorf("%s: saving %d messages to %s: %w; they are lost", q.opts.Name, left, q.set.dir, err)
+		}
+		left -= runs[i].N
+	}
+	if err != nil {
+		return fmt.Errorf("%s: saving messages to %s: %w; they were put behind those that are there", q.opts.Name, q.set.dir, err)
 	}
 	q.logf(notice, "%d messages were saved to %s and will be processed after the next start", left, q.set.dir)
 	return nil

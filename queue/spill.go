@@ -179,7 +179,12 @@ func (q *Queue) appended() {
 
 // resume goes back to memory if nothing is on disk or on its way there.
 func (q *Queue) resume() {
-	if q.set.assisted() && q.appends == 0 && q.store.Len().Messages == 0 {
-		q.spilling = false
+	if !q.set.assisted() || q.appends > 0 || q.store.Len().Messages > 0 {
+		return
+	}
+	q.spilling = false
+	if q.readCtx != nil {
+		q.endRead()
+		q.readCtx = nil
 	}
 }

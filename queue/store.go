@@ -42,9 +42,8 @@ type Store interface {
 
 	// Prepend stores messages that are older than everything in the store, all
 	// or none of them: a disk-assisted queue saves its memory at shutdown. It is
-	// called once, after the last Read and Ack. What was read may not be
-	// acknowledged, but it is not acknowledged in part. It may use a reserve
-	// beyond MaxDiskSpace.
+	// called once, after the last Read and Ack, when nothing is read that is not
+	// acknowledged. It may use a reserve beyond MaxDiskSpace.
 	Prepend(ctx context.Context, runs []Run) error
 
 	// Read returns the oldest messages not read yet, as many as are stored
