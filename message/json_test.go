@@ -36,8 +36,8 @@ func TestParseJSON(t *testing.T) {
 
 func TestParseJSONRejects(t *testing.T) {
 	for _, in := range []string{"", "5", "-5", "1.5", "null", "nul", "truth ", "[", "[1", `["x`, `{"a"`, `{"a":`, `{"a":1`,
-		`[-]`, `[+1]`, `[.5]`, `[1.2.3]`, `[1-2]`, `[--1]`, `[1e1e1]`, `[1--2]`, `[0x10]`, `[5x]`, `[nullx]`, `[1 2]`, `[,1]`, `[1,,2]`,
-		`{,}`, `{a:1}`, `{"a" 1}`, `{"a":1 "b":2}`, `{"a":}`, `["\x"]`, `["\u12"]`, `["\u12G4"]`, `["\ud83d\ude`, `["a\'b"]`,
+		`[-]`, `[+1]`, `[.5]`, `[1.2.3]`, `[1-2]`, `[--1]`, `[1e1e1]`, `[1--2]`, `[0x10]`, `[5x]`, `[5infinity]`, `[-x]`, `[nullx]`, `[1 2]`, `[,1]`, `[1,,2]`,
+		`{,}`, `{a:1}`, `{"a" 1}`, `{"a":1 "b":2}`, `{"a":}`, `["\x"]`, `["\u12"]`, `["\u12G4"]`, `["\ud83d\ude`, `["\ud83d\`, `["a\'b"]`,
 		`{}/`, `{}/*`, `{}//`, "[\x001]", "[\"\x00\"]", strings.Repeat("[", maxJSONDepth+1) + strings.Repeat("]", maxJSONDepth+1)} {
 		if v, _, err := NewEnv("h").ParseJSON([]byte(in)); !errors.Is(err, ErrJSON) {
 			t.Errorf("ParseJSON(%q) = %s, %v, want an error", in, v.AppendJSON(nil, JSONPlain), err)

@@ -83,8 +83,9 @@ func (x *exprPart) find(text []byte) ([]byte, bool) {
 		switch {
 		case loc == nil:
 			return nil, false
-		case try < x.match:
-			// as rsyslog: the search goes on behind the match, where ^ matches again.
+		case try < x.match && loc[1] > 0:
+			// as rsyslog: the search goes on behind the match, where ^ matches again;
+			// an empty match at the beginning is found again and again.
 			text = text[loc[1]:]
 			continue
 		case 2*x.submatch >= len(loc) || loc[2*x.submatch] < 0:

@@ -44,7 +44,7 @@ func TestReplacer(t *testing.T) {
 		// Expressions.
 		{"R,ERE:b+--end", "abbbc", "bbb"}, {"R,ERE,1:b+(c)--end", "abbbc", "c"}, {"R:b*--end", "bb", "bb"}, {"R,ERE:x--end", "abc", "**NO MATCH**"},
 		{"R,ERE,0,BLANK:x--end", "abc", ""}, {"R,ERE,0,ZERO:x--end", "abc", "0"}, {"R,ERE,0,FIELD:x--end", "abc", "abc"},
-		{"R,ERE,0,DFLT,1:[a-z]--end", "abc", "b"}, {"R,ERE,0,DFLT,3:[a-z]--end", "abc", "**NO MATCH**"}, {"R,ERE,1,FIELD:(x)?b--end", "abc", ""},
+		{"R,ERE,0,DFLT,1:[a-z]--end", "abc", "b"}, {"R,ERE,0,DFLT,3:[a-z]--end", "abc", "**NO MATCH**"}, {"R,ERE,1,FIELD:(x)?b--end", "abc", ""}, {"R,ERE,0,DFLT,9:x*--end", "abc", ""},
 		{"R,ERE:x--end:lowercase", "abc", "**no match**"}, {"R,ERE:%|:--end", "50%", "%"},
 		// sp-if-no-1st-sp comes before case and format.
 		{"::sp-if-no-1st-sp", "abc", " "}, {"::sp-if-no-1st-sp", " abc", ""}, {"::sp-if-no-1st-sp", "", ""}, {"2:$:sp-if-no-1st-sp", "a b", ""},
@@ -130,6 +130,8 @@ func TestPropertyParts(t *testing.T) {
 		{PropertyPart{Name: "msg", From: 2}, "abc", "bc"}, {PropertyPart{Name: "msg", To: 2}, "abc", "ab"},
 		{PropertyPart{Name: "msg", From: 1, To: -1}, "abcd", "abc"}, {PropertyPart{Name: "msg", From: 2, To: -9}, "abcd", ""},
 		{PropertyPart{Name: "msg", Field: 2}, "a\tb", "b"}, {PropertyPart{Name: "msg", Field: 2, Delimiter: ','}, "a,b", "b"},
+		{PropertyPart{Name: "msg", Field: 2, Delimiter: 255}, "a\xffb", "b"},
+		{PropertyPart{Name: "msg", Expr: "(a)(b)(c)(d)(e)(f)(g)(h)(i)", ExprType: "ERE", Submatch: 9}, "abcdefghi", "i"},
 		{number("number", ""), "42", `"msg":42`}, {number("number", ""), "", `"msg":0`}, {number("number", "null"), "", `"msg":null`}, {number("number", "skip"), "", ""},
 		{number("bool", ""), "0", `"msg":false`}, {number("bool", ""), "x", `"msg":true`}, {number("bool", ""), "", `"msg":true`},
 		{number("auto", ""), "007", `"msg":007`}, {number("auto", ""), "7x", `"msg":"7x"`}, {number("auto", ""), "", `"msg":""`},

@@ -87,10 +87,8 @@ func (s *segment) append(dst []byte, m *Message, now int64) []byte {
 		dst = m.appendTag(dst)
 		return dst[:min(len(dst), at+32)]
 	case segTime3164:
-		if m.Time.Month != 0 {
-			return AppendRFC3164(dst, &m.Time)
-		}
-		return s.prop.appendTo(dst, m, now)
+		t := s.prop.env.timeOf(propTimeReported, m)
+		return AppendRFC3164(dst, &t)
 	case segTime3339:
 		t := s.prop.env.timeOf(propTimeReported, m)
 		return AppendRFC3339(dst, &t)

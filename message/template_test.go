@@ -104,7 +104,7 @@ func TestConstantPart(t *testing.T) {
 		want string // or the error
 	}{
 		// What conf has unescaped already is unescaped once more.
-		{ConstantPart{Value: `a\n\t\x41\'\"\?\\\q\x4\xzz\`}, "a\n\tA'\"?\\\\q\\x4\\xzz\\"}, {ConstantPart{Value: "x", Outname: "n"}, "x"},
+		{ConstantPart{Value: `\aa\n\t\x41\'\"\?\\\q\x4\xzz\`}, "\aa\n\tA'\"?\\\\q\\x4\\xzz\\"}, {ConstantPart{Value: "x", Outname: "n"}, "x"},
 		{ConstantPart{Value: "v/\"", Outname: "n\"", Format: "jsonf"}, `"n\"": "v\/\""`},
 		{ConstantPart{Value: "x", Format: "jsonf"}, "needs an outname"}, {ConstantPart{Value: "x", Format: "json"}, "only jsonf"},
 	} {
@@ -136,6 +136,8 @@ func TestFieldTemplates(t *testing.T) {
 			`{"host":{"name": "h", "ip":"M"}, "event":{"dataset":{"name": "s"}, "original":"M"}}`},
 		{[]TemplatePart{skip("a"), field("b"), skip("c"), field("d"), skip("e")}, `{"b":"M", "d":"M"}`, `{"b":"M", "d":"M"}`},
 		{[]TemplatePart{skip("a.b.c"), skip("a.d"), field("x.y"), skip("x.z")}, `{"x.y":"M"}`, `{"x":{"y":"M"}}`},
+		{[]TemplatePart{PropertyPart{Name: "msg", Outname: "a.b", Format: "jsonfr"}}, `{"a.b":"M"}`, `{"a":{"b":"M"}}`},
+		{[]TemplatePart{PropertyPart{Name: "msg", Outname: "a.b", Format: "json"}}, `{M}`, `{M}`},
 		{[]TemplatePart{skip("a")}, `{}`, `{}`},
 		// A name that is a value and an object: nothing is nested.
 		{[]TemplatePart{constant("a", "A"), constant("a.b", "B")}, `{"a": "A", "a.b": "B"}`, `{"a": "A", "a.b": "B"}`},

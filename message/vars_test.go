@@ -30,7 +30,7 @@ func mustJSON(t testing.TB, e *Env, text string) Value {
 
 func TestPath(t *testing.T) {
 	for _, c := range []struct{ in, want string }{
-		{"$!", "$!"}, {"!a!b", "$!a!b"}, {"$.x", "$.x"}, {"/y", "$/y"}, {"$!a[3]!b", "$!a[3]!b"}, {"$!a-b c", "$!a-b c"},
+		{"$!", "$!"}, {"!a!b", "$!a!b"}, {"$.x", "$.x"}, {"/y", "$/y"}, {"$!a[3]!b", "$!a[3]!b"}, {"$!5]", "$!5]"}, {"$![5", "$![5"}, {"$!a-b c", "$!a-b c"},
 	} {
 		if p := mustPath(t, NewEnv("h"), c.in); p.String() != c.want {
 			t.Errorf("Path(%q) is %q, want %q", c.in, p, c.want)
@@ -114,6 +114,41 @@ func TestVar(t *testing.T) {
 		v, ok := m.Var(mustPath(t, e, c.path))
 		if got := string(v.AppendJSON(nil, JSONPlain)); got != c.want || ok != c.ok {
 			t.Errorf("%s is %s, %v, want %s, %v", c.path, got, ok, c.want, c.ok)
+		}
+	}
+}
+
+func TestValueAt(t *testing.T) {
+	v := mustJSON(t, NewEnv("h"), `{"o":{"a":1,"b":2},"l":[3,4]}`)
+	got := ""
+	for i := range v.Len() {
+		name, inner := v.At(i)
+		for j := range inner.Len() {
+			below, elem := inner.At(j)
+			got += fmt.Sprintf("%s.%s=%d ", name, below, elem.Int())
+		}
+	}
+	if want := "o.a=1 o.b=2 l.=3 l.=4 "; got != want {
+		t.Errorf("is %q, want %q", got, want)
+	}
+}
+
+func TestValueKinds(t *testing.T) {
+	for _, c := range []struct {
+		v     Value
+		kind  Kind
+		i     int64
+		f     float64
+		b     bool
+		s     string
+		depth int
+	}{
+		{Value{}, KindNull, 0, 0, false, "", 0}, {BoolValue(true), KindBool, 1, 1, true, "", 0}, {BoolValue(false), KindBool, 0, 0, false, "", 0},
+		{IntValue(-3), KindInt, -3, -3, false, "", 0}, {FloatValue(2.75), KindFloat, 2, 2.75, false, "", 0}, {StringValue("7"), KindString, 0, 0, false, "7", 0},
+		{NewObject(), KindObject, 0, 0, false, "", 1}, {NewArray(NewArray(IntValue(1)), IntValue(2)), KindArray, 0, 0, false, "", 2},
+	} {
+		if c.v.Kind() != c.kind || c.v.Int() != c.i || c.v.Float() != c.f || c.v.Bool() != c.b || c.v.Str() != c.s || c.v.depth(9) != c.depth {
+			t.Errorf("%+v is kind %d, %d, %v, %v, %q, depth %d", c.v, c.v.Kind(), c.v.Int(), c.v.Float(), c.v.Bool(), c.v.Str(), c.v.depth(9))
 		}
 	}
 }
@@ -259,15 +294,15 @@ func TestVarsBinary(t *testing.T) {
 }
 
 func TestDecodeVarsRejects(t *testing.T) {
-	deep := make([]byte, 0, 2*maxDepth+4)
+	deep := make([]byte, 0, 3*maxDepth+5)
 	for range maxDepth + 1 {
-		deep = append(deep, byte(KindArray), 1)
+		deep = append(deep, byte(KindObject), 1, 0)
 	}
 	for _, b := range [][]byte{
 		nil, {0}, {99, 0}, {byte(KindInt)}, {byte(KindString), 5, 'x'}, {byte(KindString), 0, 0}, // a string is no tree
 		{byte(KindObject), 1, 1, 'a', 0}, {byte(KindObject), 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1},
 		{byte(KindArray), 0, 0}, {0, 0, 1}, {0, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15}, append(deep, 0, 0),
-		{byte(KindFloat), 1, 2, 3}, {byte(KindObject), 1, 0xff, 0xff, 0xff, 0xff, 0xf, 0, 0},
+		{0, byte(KindObject), 1, 1, 'a', byte(KindInt)}, {byte(KindFloat), 1, 2, 3}, {byte(KindObject), 1, 0xff, 0xff, 0xff, 0xff, 0xf, 0, 0},
 	} {
 		if v, err := decodeVars(b); !errors.Is(err, ErrFrame) {
 			t.Errorf("decodeVars(%v) = %v, %v, want an error", b, v, err)
