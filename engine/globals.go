@@ -126,6 +126,7 @@ func (g *Globals) apply(env *message.Env) {
 		s.EscapePrefix = g.EscapePrefix[0]
 	}
 	env.VarsCaseSensitive = g.CaseSensitive
+	env.CompactJSON = g.CompactJSON
 }
 
 // mergeGlobals makes one object of all global() objects: a later one adds to

@@ -95,6 +95,7 @@ func replacerGroup() templateGroup {
 		"msg:3:3:pos-end-relative", "hostname:4:1:pos-end-relative",
 		"msg:1:40:fixed-width", "msg:3:40:fixed-width", "hostname:1:20:fixed-width", "hostname:30:40:fixed-width",
 		"msg:1:5:fixed-width", "hostname:1:20:fixed-width,uppercase",
+		"msg:x:", "msg:2x:3y", "timegenerated::fulltime", "msg: 2:3", "msg:-2:3", "msg:F,32:2x",
 		// fields
 		"msg:F:1", "msg:F,32:1", "msg:F,32:2", "msg:F,32:3", "msg:F,32:99", "msg:F,58:1", "msg:F,58:2", "msg:F,32,2:2,3",
 		"msg:F,32:2:uppercase", "rawmsg:F,62:2", "procid:F,32:1", "procid:F,32:2", "hostname:F,46:2", "msg:F,32,2:3,4:uppercase",

@@ -148,14 +148,7 @@ func (p *templateParser) from(part *PropertyPart) error {
 		return p.exprFrom(part)
 	}
 	part.From = p.number()
-	return p.delimited("a position is a number, F or R")
-}
-
-// delimited checks that a part of the property ends here.
-func (p *templateParser) delimited(otherwise string) error {
-	if p.at < len(p.in) && p.in[p.at] != ':' && p.in[p.at] != '%' {
-		return errors.New(otherwise)
-	}
+	p.until(":%") // as rsyslog: what follows a position has no meaning
 	return nil
 }
 
@@ -219,6 +212,7 @@ func (p *templateParser) to(part *PropertyPart) error {
 		}
 		part.Expr = expr
 		p.at += len(expr) + len("--end")
+		return p.ends("--end")
 	case part.Field != 0:
 		if part.Field = p.number(); part.Field == 0 {
 			return errors.New("fields count from 1")
@@ -228,10 +222,20 @@ func (p *templateParser) to(part *PropertyPart) error {
 		}
 	case p.accept('$'):
 		part.To = lastPosition
+		return p.ends("$")
 	default:
 		part.To = p.number()
 	}
-	return p.delimited("a position is a number or $")
+	p.until(":%")
+	return nil
+}
+
+// ends checks that a part of the property ends here, behind what.
+func (p *templateParser) ends(what string) error {
+	if p.at < len(p.in) && p.in[p.at] != ':' && p.in[p.at] != '%' {
+		return fmt.Errorf("nothing but options can follow %s", what)
+	}
+	return nil
 }
 
 // options reads the fourth part: names with commas between them.

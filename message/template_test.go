@@ -27,7 +27,7 @@ func TestParseTemplateErrors(t *testing.T) {
 		{"%msg:::upercase%", `byte 8: there is no option "upercase"; did you mean "uppercase"?`},
 		{"%msg:::csv,date-foo%", `byte 12: date- cannot be "foo"`},
 		{"%msg:::csv,json%", "byte 12: csv and json exclude each other"},
-		{"%msg:x:%", "byte 6: a position is a number, F or R"}, {"%msg:1x%", "byte 7: a position"}, {"%msg:1:2x%", "byte 9: a position is a number or $"},
+		{"%msg:R:a--endx%", "byte 14: nothing but options can follow --end"}, {"%msg:2:$x%", "byte 9: nothing but options can follow $"},
 		{"%msg:F,x:1%", "byte 8: field: F, needs the delimiter's decimal code"}, {"%msg:F,256:1%", "256 is more than 255"}, {"%msg:F,44x:1%", "byte 10: the number of the field"},
 		{"%msg:F%", "byte 7: the number of the field"}, {"%msg:F:%", "fields count from 1"}, {"%msg:F:0%", "fields count from 1"},
 		{"%msg:RX:a--end%", "R is followed by"}, {"%msg:R,PCRE:a--end%", "regex.type"}, {"%msg:R,ERE,x:a--end%", "are one digit"}, {"%msg:R,ERE,10:a--end%", "are one digit"},
