@@ -18,7 +18,15 @@ import (
 	"sysrelay/queue"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+// crashEnv makes the test binary the process that TestKilledWhileWriting kills.
+const crashEnv = "OMFILE_CRASH_WRITER"
+
+func TestMain(m *testing.M) {
+	if name := os.Getenv(crashEnv); name != "" {
+		crashWriter(name)
+	}
+	goleak.VerifyTestMain(m)
+}
 
 func handle(a *Action, texts ...string) error { return a.Handle(context.Background(), batch(texts...)) }
 

@@ -35,6 +35,8 @@ type logFile struct {
 	regular bool
 	size    int64
 	fresh   bool // just opened: how it ends is not known
+	crashed bool // its last writer did not close it
+	good    int64
 	torn    bool // the file ends in half a line
 	missing bool // the name was gone at the last look
 	checked time.Time
@@ -69,8 +71,9 @@ func (f *logFile) append(l *lines) (int, error) {
 	f.lock.Lock()
 	defer f.lock.Unlock()
 	if f.fresh {
-		f.fresh = false
-		f.torn = f.regular && f.zip == nil && f.spec.addLF && endsInHalfALine(f.fd)
+		if err := f.inspect(); err != nil {
+			return 0, err
+		}
 	}
 	if f.torn {
 		if _, err := f.file.Write([]byte{'\n'}); err != nil {
@@ -99,6 +102,9 @@ func (f *logFile) append(l *lines) (int, error) {
 			defer f.close()
 			return 0, f.fail("sync", err)
 		}
+	}
+	if f.zip != nil && f.regular {
+		f.markGood()
 	}
 	return len(l.ends), nil
 }
@@ -178,6 +184,7 @@ func (f *logFile) open(now time.Time) error {
 		f.zip = newZipper(f.spec.zip)
 	}
 	f.fresh = true
+	f.mark()
 	return nil
 }
 
@@ -189,23 +196,6 @@ func (f *logFile) own(fd, uid, gid int) error {
 		return err
 	}
 	return nil
-}
-
-// endsInHalfALine looks for what a crash may have left. The file is open for
-// writing only; where it cannot be read, it is taken to be whole.
-func endsInHalfALine(fd int) bool {
-	r, err := unix.Open(fmt.Sprintf("/proc/self/fd/%d", fd), unix.O_RDONLY|unix.O_CLOEXEC, 0)
-	if err != nil {
-		return false
-	}
-	defer unix.Close(r)
-	size, err := unix.Seek(r, 0, io.SeekEnd)
-	if err != nil || size == 0 {
-		return false
-	}
-	var last [1]byte
-	n, err := unix.Pread(r, last[:], size-1)
-	return err == nil && n == 1 && last[0] != '\n'
 }
 
 // reopenIfMoved closes the file if its name means another file now. A name that
@@ -231,6 +221,7 @@ func (f *logFile) close() error {
 	if f.file == nil {
 		return nil
 	}
+	f.unmark()
 	err := f.file.Close()
 	f.file = nil
 	if f.lock != nil {
