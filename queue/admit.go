@@ -52,7 +52,7 @@ func (q *Queue) hold(ctx context.Context, a *arrival) error {
 	switch a.flow {
 	case message.FullDelay:
 		for q.full.mark.reached(q.held()) {
-			if err := q.wait(ctx, &q.full, -1); err != nil {
+			if err := q.wait(ctx, &q.full, -1, false); err != nil {
 				return err
 			}
 		}
@@ -61,7 +61,7 @@ func (q *Queue) hold(ctx context.Context, a *arrival) error {
 		if a.stored || q.spilling && q.set.assisted() || !q.light.mark.reached(q.held()) {
 			return nil
 		}
-		if err := q.wait(ctx, &q.light, lightDelay); !errors.Is(err, errTimeout) {
+		if err := q.wait(ctx, &q.light, lightDelay, false); !errors.Is(err, errTimeout) {
 			return err
 		}
 	}
@@ -78,9 +78,6 @@ func (q *Queue) admit(ctx context.Context, a *arrival) error {
 		return nil
 	}
 	k, size := q.fit(a)
-	if q.room.busy() && !a.turn {
-		k = 0
-	}
 	if k == 0 {
 		if q.set.assisted() {
 			q.spilling = true
@@ -103,13 +100,24 @@ func (q *Queue) fit(a *arrival) (k, size int) {
 	if q.size == 0 {
 		bytes = max(bytes, int64(frameSize(a.frames))) // larger than the limit, but it must go somewhere
 	}
-	if room <= 0 || bytes <= 0 {
+	if room = q.roomFor(a, room); room <= 0 || bytes <= 0 {
 		return 0, 0
 	}
 	if k, size = q.keepers(a, min(a.n, room)); int64(size) > bytes {
 		k, size = prefix(a.frames, k, int(bytes))
 	}
 	return k, size
+}
+
+// roomFor returns how much of the room a may take: those who waited for it come first.
+func (q *Queue) roomFor(a *arrival, room int) int {
+	switch {
+	case a.turn:
+		return room
+	case q.room.waiting.Len() > 0:
+		return 0
+	}
+	return room - q.room.let
 }
 
 // keepers returns how many of the first messages of a, limit at most, are not
@@ -175,14 +183,13 @@ func (q *Queue) discard(a *arrival, r message.Reason) {
 // has been none for timeoutEnqueue.
 func (q *Queue) waitForRoom(ctx context.Context, a *arrival) error {
 	q.wasFull++
-	a.turn = false
 	d := q.set.enqueue
 	if a.stored {
 		d = -1
 	}
 	if d != 0 {
-		if err := q.wait(ctx, &q.room, d); !errors.Is(err, errTimeout) {
-			a.turn = err == nil
+		err := q.wait(ctx, &q.room, d, a.turn)
+		if a.turn = err == nil; !errors.Is(err, errTimeout) {
 			return err
 		}
 	}

@@ -279,7 +279,11 @@ func TestLetInBelowTheMark(t *testing.T) {
 			t.Errorf("took %v", took)
 		}
 		r.end()
-		r.wantGot(append(texts(1, 10), "late 0", "late 1", "late 2", "late 3", "late 4")...)
+		got := r.sink.texts()
+		slices.Sort(got[10:]) // which sender comes first is open
+		if want := append(texts(1, 10), "late 0", "late 1", "late 2", "late 3", "late 4"); !slices.Equal(got, want) {
+			t.Errorf("got %v", got)
+		}
 	})
 }
 

@@ -90,11 +90,8 @@ func (q *Queue) diskRoom(a *arrival) int {
 	if q.set.assisted() {
 		return a.n
 	}
-	if q.room.busy() && !a.turn {
-		return 0
-	}
 	held, _ := q.held()
-	return min(a.n, q.set.size.messages-held-q.onWay)
+	return min(a.n, q.roomFor(a, q.set.size.messages-held-q.onWay))
 }
 
 func (q *Queue) pieceDone(r Run) {
