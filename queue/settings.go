@@ -70,6 +70,13 @@ func (k Kind) defaults() kindDefaults {
 // smallestSize is the queue.size below which as rsyslog the user is warned.
 const smallestSize = 100
 
+// Check returns what Open would refuse, so that a configuration can be checked
+// without opening anything, and what the user should know.
+func (p *Params) Check(k Kind) (notices []string, err error) {
+	_, notices, err = p.resolve(k)
+	return notices, err
+}
+
 // resolve applies the defaults of kind k and rsyslog's rules about which values
 // go together. The notices are what the user should know.
 func (p *Params) resolve(k Kind) (s settings, notices []string, err error) {
@@ -91,12 +98,7 @@ func (p *Params) resolve(k Kind) (s settings, notices []string, err error) {
 		}
 		s.dir = filepath.Join(p.SpoolDirectory, p.Filename)
 	}
-	if s.sync, err = onOff("queue.syncQueueFiles", p.SyncQueueFiles, true); err != nil {
-		return s, nil, err
-	}
-	if s.save, err = onOff("queue.saveOnShutdown", p.SaveOnShutdown, true); err != nil {
-		return s, nil, err
-	}
+	s.sync, s.save = p.SyncQueueFiles.Or(true), p.SaveOnShutdown.Or(true)
 	s.limits(p, d)
 	s.pace(p, d)
 	if w := s.window; w.from < 0 || w.from > 23 || w.to < 0 || w.to > 25 {
@@ -115,18 +117,6 @@ func (p *Params) queueType(d Type) (Type, error) {
 		}
 	}
 	return "", fmt.Errorf("queue.type %q: it is one of Direct, FixedArray, LinkedList, Disk", p.Type)
-}
-
-func onOff(name, v string, d bool) (bool, error) {
-	switch strings.ToLower(v) {
-	case "":
-		return d, nil
-	case "on", "yes", "1", "true":
-		return true, nil
-	case "off", "no", "0", "false":
-		return false, nil
-	}
-	return false, fmt.Errorf("%s %q: it is on or off", name, v)
 }
 
 // limits sets the size and the marks. as rsyslog: a mark that makes no sense for

@@ -74,6 +74,9 @@ func TestBytes(t *testing.T) {
 	if s = resolved(t, Main, Params{Type: Disk, Filename: "f"}); s.size.messages < 1<<40 {
 		t.Errorf("a Disk queue without queue.size is limited to %d messages", s.size.messages)
 	}
+	if s = resolved(t, Main, Params{SyncQueueFiles: Given(false), SaveOnShutdown: Given(false)}); s.sync || s.save {
+		t.Errorf("syncQueueFiles and saveOnShutdown cannot be turned off: %+v", s)
+	}
 	if s = resolved(t, Main, Params{LightDelayMark: Given(0)}); s.light != s.size {
 		t.Errorf("light delay is off, but its mark is %+v of %+v", s.light, s.size)
 	}
@@ -97,17 +100,15 @@ func TestNoticesAndErrors(t *testing.T) {
 		{params: Params{Size: 50}, notice: "queue.size is only 50"},
 		{params: Params{Size: 1000, DiscardMark: 2000}, notice: "queue.discardMark 2000 is above queue.size 1000"},
 		{params: Params{Filename: "f", FullDelayMark: 10}, notice: "queue.fullDelayMark 10 is below queue.highWatermark"},
-		{params: Params{Filename: "f", SyncQueueFiles: "off"}, notice: "queue.syncQueueFiles is off"},
+		{params: Params{Filename: "f", SyncQueueFiles: Given(false)}, notice: "queue.syncQueueFiles is off"},
 		{params: Params{DequeueTimeBegin: 8, DequeueTimeEnd: Given(8)}, notice: "both 8"},
 		{params: Params{Type: "Ring"}, err: `queue.type "Ring"`},
 		{params: Params{Filename: "a/b"}, err: `queue.filename "a/b"`},
 		{params: Params{Filename: ".."}, err: `queue.filename ".."`},
-		{params: Params{SyncQueueFiles: "maybe"}, err: `queue.syncQueueFiles "maybe"`},
 		{params: Params{DequeueTimeBegin: 24}, err: "queue.dequeueTimeBegin 24"},
 		{params: Params{DequeueTimeEnd: Given(26)}, err: "queue.dequeueTimeEnd 26"},
-		{params: Params{SaveOnShutdown: "2"}, err: `queue.saveOnShutdown "2"`},
 	} {
-		_, notices, err := c.params.resolve(Main)
+		notices, err := c.params.Check(Main)
 		switch {
 		case c.err != "":
 			if err == nil || !strings.Contains(err.Error(), c.err) {

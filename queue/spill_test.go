@@ -156,7 +156,7 @@ func TestSaveAndReadAgain(t *testing.T) {
 func TestSaveOnShutdownOff(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := assisted()
-		p.SaveOnShutdown = "off"
+		p.SaveOnShutdown = Given(false)
 		d := new(disk)
 		r := open(t, Options{Kind: Main, Params: p, OpenStore: d.open(0)})
 		r.sink.fail = func(_ context.Context, v message.View) (int, error) { return 0, errAgain }
