@@ -132,16 +132,11 @@ func (e *Env) Property(name string) (Property, error) {
 		}
 		return Property{env: e, id: propVariable, path: &path}, nil
 	}
-	return Property{}, fmt.Errorf("there is no property %q; did you mean %q?", name, nearestProperty(lower))
-}
-
-// nearestProperty is the name most like the one that was written.
-func nearestProperty(name string) string {
 	names := make([]string, len(propertyNames))
 	for i, p := range propertyNames {
 		names[i] = p.name
 	}
-	return nearest(name, names)
+	return Property{}, fmt.Errorf("there is no property %q%s", name, didYouMean(lower, names))
 }
 
 // String is the property's name; of several the first one.
@@ -191,15 +186,19 @@ func (p *Property) appendTo(dst []byte, m *Message, now int64) []byte {
 // usesNow says whether the property depends on the present time.
 func (p *Property) usesNow() bool { return p.id >= propNowUnix }
 
-// nearest is the candidate with the smallest edit distance to name.
-func nearest(name string, candidates []string) string {
-	best, least := "", 1<<30
+// didYouMean is the end of an error about name: a suggestion, if one of the
+// candidates is like it.
+func didYouMean(name string, candidates []string) string {
+	best, least := "", len(name)/2+1
 	for _, c := range candidates {
 		if d := editDistance(name, c); d < least {
 			best, least = c, d
 		}
 	}
-	return best
+	if best == "" {
+		return ""
+	}
+	return fmt.Sprintf("; did you mean %q?", best)
 }
 
 // editDistance is the number of bytes to insert, delete or replace in a to get b.

@@ -39,7 +39,7 @@ func (n names[T]) find(parameter, name string) (v T, err error) {
 			known = append(known, e.name)
 		}
 	}
-	return v, fmt.Errorf("%s cannot be %q; did you mean %q?", parameter, name, nearest(name, known))
+	return v, fmt.Errorf("%s cannot be %q%s", parameter, name, didYouMean(name, known))
 }
 
 // replacer makes the replacer that p describes.

@@ -29,8 +29,7 @@ func (r *replacer) takePart(v *value) bool {
 	return true
 }
 
-// of finds the field. as rsyslog: there is no field behind a delimiter that ends
-// the value.
+// of finds the field; behind a delimiter that ends the value there is an empty one.
 func (f *fieldPart) of(text []byte) (part []byte, ok bool) {
 	n := 1
 	for len(text) > 0 && n < f.n {

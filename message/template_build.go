@@ -23,7 +23,7 @@ type ConstantPart struct {
 type PropertyPart struct {
 	Name          string `conf:"name,required" doc:"The property."`
 	Outname       string `conf:"outname" doc:"Name of the field, for structured outputs and jsonf; default is the property's name."`
-	DateFormat    string `conf:"dateformat" doc:"Form of a time: rfc3164, rfc3164-buggyday, rfc3339, mysql, pgsql, unixtimestamp, subseconds, year, month, day, hour, minute, second, wday, wdayname, week, iso-week, iso-week-year, ordinal, tzoffshour, tzoffsmin or tzoffsdirection."`
+	DateFormat    string `conf:"dateformat,enum=rfc3164|rfc3164-buggyday|rfc3339|mysql|pgsql|unixtimestamp|subseconds|year|month|day|hour|minute|second|wday|wdayname|week|iso-week|iso-week-year|ordinal|tzoffshour|tzoffsmin|tzoffsdirection" doc:"Form of a time."`
 	DateInUTC     bool   `conf:"date.inutc" doc:"Show a time in UTC."`
 	CompressSpace bool   `conf:"compressspace" doc:"Make runs of blanks one."`
 	Case          string `conf:"caseconversion,enum=lower|upper" doc:"lower or upper."`
@@ -123,21 +123,26 @@ func unescape(s string) string {
 	const letters, values = `abfnrt'"?\`, "\a\b\f\n\r\t'\"?\\"
 	var b []byte
 	for i := 0; i < len(s); i++ {
-		if s[i] == '\\' && i+1 < len(s) {
+		c := s[i]
+		if c == '\\' && i+1 < len(s) {
 			if n := strings.IndexByte(letters, s[i+1]); n >= 0 {
-				b = append(b, values[n])
-				i++
-				continue
-			}
-			if code, err := strconv.ParseUint(s[i+2:min(i+4, len(s))], 16, 8); err == nil && s[i+1] == 'x' && i+4 <= len(s) {
-				b = append(b, byte(code))
-				i += 3
-				continue
+				c, i = values[n], i+1
+			} else if code, ok := hexEscape(s[i+1:]); ok {
+				c, i = code, i+3
 			}
 		}
-		b = append(b, s[i])
+		b = append(b, c)
 	}
 	return string(b)
+}
+
+// hexEscape reads x and two hexadecimal digits.
+func hexEscape(s string) (code byte, ok bool) {
+	if len(s) < 3 || s[0] != 'x' {
+		return 0, false
+	}
+	n, err := strconv.ParseUint(s[1:3], 16, 8)
+	return byte(n), err == nil
 }
 
 // jsonConstant is a constant as a member. as rsyslog: libfastjson prints these,

@@ -1,6 +1,9 @@
 package message
 
-import "fmt"
+import (
+	"fmt"
+	"slices"
+)
 
 // Names of the built-in templates that outputs use unless told otherwise.
 const (
@@ -32,11 +35,13 @@ func DefaultTemplate(module string) string {
 	return FileFormat
 }
 
-// builtins are the texts of the built-in templates, as `$template` has them.
-var builtins = []struct {
+type builtinTemplate struct {
 	name, text string
 	opts       TemplateOptions
-}{
+}
+
+// builtins are the texts of the built-in templates, as `$template` has them.
+var builtins = []builtinTemplate{
 	{name: TraditionalFileFormat, text: `%TIMESTAMP% %HOSTNAME% %syslogtag%%msg%\n`},
 	{name: FileFormat, text: `%TIMESTAMP:::date-rfc3339% %HOSTNAME% %syslogtag%%msg%\n`},
 	{name: TraditionalForwardFormat, text: `<%PRI%>%TIMESTAMP% %HOSTNAME% %syslogtag:1:32%%msg%`},
@@ -79,26 +84,31 @@ var builtins = []struct {
 // BuiltinTemplates makes the built-in templates.
 func BuiltinTemplates(e *Env) []Template {
 	templates := make([]Template, len(builtins))
-	for i, b := range builtins {
-		t, err := e.ParseTemplate(b.name, b.text, b.opts)
-		if err != nil {
-			panic(err) // the texts above are wrong
-		}
-		strictFormats(t.(*textTemplate))
-		templates[i] = t
+	for i := range builtins {
+		templates[i] = e.builtin(i, builtins[i].name)
 	}
 	return templates
 }
 
-// strictFormats gives the four file and forward formats what no text can say:
-// TAG cut to 32 bytes, and a blank before an MSG that does not begin with one,
-// even if it is empty.
-func strictFormats(t *textTemplate) {
-	switch t.name {
-	case TraditionalFileFormat, FileFormat, TraditionalForwardFormat, ForwardFormat:
-	default:
-		return
+// builtin makes the i-th built-in template under the given name.
+func (e *Env) builtin(i int, name string) Template {
+	b := &builtins[i]
+	t, err := e.ParseTemplate(name, b.text, b.opts)
+	if err != nil {
+		panic(err) // the texts above are wrong
 	}
+	if slices.Contains(strgens, b.name) {
+		t.(*textTemplate).makeStrict()
+	}
+	return t
+}
+
+// strgens are the formats that rsyslog has as plugins. They do what no text can
+// say: cut TAG to 32 bytes, and put a blank before an MSG that does not begin
+// with one, even if it is empty.
+var strgens = []string{TraditionalFileFormat, FileFormat, TraditionalForwardFormat, ForwardFormat}
+
+func (t *textTemplate) makeStrict() {
 	for i := range t.segments {
 		switch s := &t.segments[i]; {
 		case s.kind == segMsg:
@@ -109,20 +119,11 @@ func strictFormats(t *textTemplate) {
 	}
 }
 
-// pluginTemplate makes a template of type plugin. The plugins that rsyslog
-// brings along are the file and forward formats.
+// pluginTemplate makes a template of type plugin.
 func (e *Env) pluginTemplate(name, plugin string) (Template, error) {
-	switch plugin {
-	case TraditionalFileFormat, FileFormat, TraditionalForwardFormat, ForwardFormat:
-	default:
-		return nil, fmt.Errorf("template %q: there is no plugin %q; did you mean %q?", name, plugin,
-			nearest(plugin, []string{TraditionalFileFormat, FileFormat, TraditionalForwardFormat, ForwardFormat}))
+	if !slices.Contains(strgens, plugin) {
+		return nil, fmt.Errorf("template %q: there is no plugin %q%s", name, plugin, didYouMean(plugin, strgens))
 	}
-	for _, b := range BuiltinTemplates(e) {
-		if t := b.(*textTemplate); t.name == plugin {
-			t.name = name
-			return t, nil
-		}
-	}
-	return nil, fmt.Errorf("template %q: no plugin %q", name, plugin)
+	i := slices.IndexFunc(builtins, func(b builtinTemplate) bool { return b.name == plugin })
+	return e.builtin(i, name), nil
 }

@@ -297,7 +297,7 @@ func (p *PropertyPart) setOption(option string) error {
 		}
 		p.Format = option
 	default:
-		return fmt.Errorf("there is no option %q; did you mean %q?", option, nearest(option, templateOptions))
+		return fmt.Errorf("there is no option %q%s", option, didYouMean(option, templateOptions))
 	}
 	return nil
 }
