@@ -278,7 +278,7 @@ func (b *builder) newAction(o *conf.Object, module string, out output.Output, p 
 	opts := b.queueOptions(name+" queue", queue.Action, q)
 	defaultTimeouts(&opts.Params, b.globals.ActionShutdown, b.globals.ActionCompletion, b.globals.ActionEnqueue)
 	a, err := output.NewAction(output.ActionOptions{
-		Name: name, Module: module, Params: p, Queue: opts, Output: out, Deps: b.outputDeps(),
+		Name: name, Module: module, Params: p, Queue: opts, Output: out, Jitter: output.Jitter, Deps: b.outputDeps(),
 	})
 	if err != nil {
 		return nil, b.cfg.Errorf(o.Pos, "", "%v", err)

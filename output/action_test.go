@@ -300,6 +300,20 @@ func TestWaitingHoldsUpNobody(t *testing.T) {
 	})
 }
 
+func TestJitter(t *testing.T) {
+	differ := false
+	for range 100 {
+		d := Jitter(10 * time.Second)
+		if d < 10*time.Second || d > 11*time.Second {
+			t.Fatalf("10 s became %v", d)
+		}
+		differ = differ || d != Jitter(10*time.Second)
+	}
+	if !differ {
+		t.Error("all waits are the same")
+	}
+}
+
 func TestExternalStateFile(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "state")
 	o := &fakeOutput{}

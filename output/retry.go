@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"os"
 	"strings"
 	"sync/atomic"
@@ -54,6 +55,10 @@ type spells struct {
 	suspended, resumed, failed atomic.Uint64
 	duration                   atomic.Int64 // nanoseconds of all that have ended
 }
+
+// Jitter makes a wait up to a tenth longer. This is our addition: relays that
+// lost a collector together do not return to it together.
+func Jitter(d time.Duration) time.Duration { return d + rand.N(d/10+1) }
 
 func newRetry(p ActionParams, jitter func(time.Duration) time.Duration) retry {
 	if jitter == nil {
