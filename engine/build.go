@@ -152,7 +152,7 @@ func (b *builder) readRuleset(o *conf.Object) (head rulesetHead, q *queue.Option
 	if !b.decode(o, &head, &params) || !hasQueue(o) {
 		return head, nil
 	}
-	opts := b.queueOptions(head.Name, queue.Ruleset, params)
+	opts := b.queueOptions(o.Pos, head.Name, queue.Ruleset, params)
 	defaultTimeouts(&opts.Params, b.globals.RulesetShutdown, b.globals.RulesetCompletion, b.globals.RulesetEnqueue)
 	return head, &opts
 }
@@ -170,17 +170,22 @@ func hasQueue(o *conf.Object) bool {
 func (b *builder) mainOptions() *queue.Options {
 	kind := queue.MainLegacy
 	var q queue.Params
+	var at conf.Pos
 	if b.mainQueue != nil {
+		at = b.mainQueue.Pos
 		b.decode(b.mainQueue, &q)
 		if !b.mainQueue.Legacy {
 			kind = queue.Main
 		}
 	}
-	opts := b.queueOptions("main Q", kind, q)
+	opts := b.queueOptions(at, "main Q", kind, q)
 	return &opts
 }
 
-func (b *builder) queueOptions(name string, kind queue.Kind, p queue.Params) queue.Options {
+func (b *builder) queueOptions(at conf.Pos, name string, kind queue.Kind, p queue.Params) queue.Options {
+	if _, err := p.Check(kind); err != nil {
+		b.failed(b.cfg.Errorf(at, "", "%v", err))
+	}
 	if p.SpoolDirectory == "" {
 		p.SpoolDirectory = b.globals.WorkDirectory
 	}
@@ -275,7 +280,7 @@ func (b *builder) newAction(o *conf.Object, module string, out output.Output, p 
 	if name == "" {
 		name = fmt.Sprintf("action-%d-%s", len(b.actions), module)
 	}
-	opts := b.queueOptions(name+" queue", queue.Action, q)
+	opts := b.queueOptions(o.Pos, name+" queue", queue.Action, q)
 	defaultTimeouts(&opts.Params, b.globals.ActionShutdown, b.globals.ActionCompletion, b.globals.ActionEnqueue)
 	a, err := output.NewAction(output.ActionOptions{
 		Name: name, Module: module, Params: p, Queue: opts, Output: out, Jitter: output.Jitter, Deps: b.outputDeps(),
