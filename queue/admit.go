@@ -26,6 +26,15 @@ func (a *arrival) skip(n, size int) { a.n, a.frames = a.n-n, a.frames[size:] }
 // as rsyslog: a second, fixed.
 const lightDelay = time.Second
 
+// A queue that holds much is slow: what the worker reads has left the processor's
+// caches. So senders that can wait let the worker catch up for a moment. The
+// moment is short, because the queue is there for the time in which it cannot:
+// a connection still brings in 64 KiB every paceDelay.
+const (
+	paceBytes = 2 << 20
+	paceDelay = 5 * time.Millisecond
+)
+
 // enter takes messages into memory until all are taken, the rest has to go to
 // disk, or there is an error. If messages are left without an error the caller
 // must call toDisk.
@@ -47,8 +56,13 @@ func (q *Queue) enter(ctx context.Context, a *arrival) error {
 	return err
 }
 
-// hold makes senders that can wait do so at the delay marks.
+// hold makes senders that can wait do so at the delay marks, and a moment before.
 func (q *Queue) hold(ctx context.Context, a *arrival) error {
+	if a.flow != message.NoDelay && !a.stored && !q.spilling && q.pace.mark.reached(q.held()) {
+		if err := q.wait(ctx, &q.pace, paceDelay); err != nil && !errors.Is(err, errTimeout) {
+			return err
+		}
+	}
 	switch a.flow {
 	case message.FullDelay:
 		for q.full.mark.reached(q.held()) {
@@ -255,7 +269,7 @@ func (q *Queue) held() (messages int, bytes int64) {
 
 // openGates lets in who waits if there is room now.
 func (q *Queue) openGates() {
-	gates := [...]*gate{&q.room, &q.light, &q.full}
+	gates := [...]*gate{&q.room, &q.pace, &q.light, &q.full}
 	waiting := 0
 	for _, g := range gates {
 		waiting += g.waiting.Len()

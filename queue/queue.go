@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"hash/maphash"
+	"math"
 	"sync"
 	"time"
 
@@ -41,6 +42,7 @@ type Queue struct {
 	wasFull  uint64
 	sampled  int
 	room     gate               // the queue is full
+	pace     gate               // for inputs that can wait at all
 	light    gate               // for inputs that may be held up a little
 	full     gate               // for inputs that may be held up for ever
 	losing   bool               // messages are being discarded because the queue is full
@@ -62,7 +64,7 @@ func Open(o Options) (*Queue, error) {
 	}
 	q := &Queue{opts: o, set: set, seed: maphash.MakeSeed(), finished: make(chan struct{}),
 		hurried: make(chan struct{}), diskTurn: make(chan struct{}, 1),
-		room: gate{mark: set.size}, light: gate{mark: set.light}, full: gate{mark: set.full}}
+		room: gate{mark: set.size}, pace: gate{mark: mark{math.MaxInt, paceBytes}}, light: gate{mark: set.light}, full: gate{mark: set.full}}
 	q.scratch.New = func() any { return new([]byte) }
 	q.contexts()
 	for _, n := range notices {
@@ -95,6 +97,8 @@ func (q *Queue) contexts() {
 // Put takes the messages of v. It waits, refuses or discards when the queue is
 // full, as the parameters and the input's flow-control class say:
 //
+//   - Above 2 MiB inputs that can wait do so for 5 ms at most, so that the worker
+//     keeps up while what it reads is still in the processor's caches.
 //   - As rsyslog, LightDelay inputs wait a second at most at lightDelayMark, once
 //     for each Put; FullDelay inputs wait at fullDelayMark until there is room.
 //   - As rsyslog, each message waits timeoutEnqueue for room and is then
