@@ -59,7 +59,7 @@ func (q *Queue) enter(ctx context.Context, a *arrival) error {
 // hold makes senders that can wait do so at the delay marks, and a moment before.
 func (q *Queue) hold(ctx context.Context, a *arrival) error {
 	if a.flow != message.NoDelay && !a.stored && !q.spilling && q.pace.mark.reached(q.held()) {
-		if err := q.wait(ctx, &q.pace, paceDelay); err != nil && !errors.Is(err, errTimeout) {
+		if err := q.wait(ctx, &q.pace, paceDelay, false); err != nil && !errors.Is(err, errTimeout) {
 			return err
 		}
 	}
