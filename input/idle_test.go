@@ -3,9 +3,11 @@ package input
 import (
 	"context"
 	"fmt"
+	"net"
 	"runtime"
 	"strings"
 	"testing"
+	"time"
 )
 
 // Sessions fall asleep and wake up again and again, hot ones only after a while;
@@ -40,7 +42,30 @@ func TestSessionsSleep(t *testing.T) {
 	if n := runtime.NumGoroutine() - base; n > 2 {
 		t.Errorf("%d goroutines for sleeping connections", n)
 	}
+	// One that is busy stays awake for a while, falls asleep, and wakes up.
+	busy := dial(t, "tcp", in)
+	send(t, busy, strings.Repeat("x", 1<<20)+"\n")
+	waitUntil(t, "the busy one to sleep", func() bool { return asleep(in) == conns+1 })
+	send(t, busy, "end\n")
+	s.wait(t, "the last line", func() bool { return s.texts[len(s.texts)-1] == "end" })
 	stop()
+	if len(s.log) > 0 {
+		t.Errorf("log %q", s.log)
+	}
+}
+
+// A session that was busy, and cannot be put to sleep, waits without a deadline.
+func TestCoolLetsReadsWait(t *testing.T) {
+	a, b := net.Pipe()
+	defer a.Close()
+	defer b.Close()
+	a.SetReadDeadline(time.Unix(1, 0))
+	r := reader{c: &conn{Conn: a, stopping: context.Background()}}
+	r.cool()
+	go b.Write([]byte("x"))
+	if _, err := a.Read(make([]byte, 1)); err != nil {
+		t.Error(err)
+	}
 }
 
 func asleep(in Input) int {

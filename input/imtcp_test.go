@@ -1,6 +1,7 @@
 package input
 
 import (
+	"context"
 	"os"
 	"path/filepath"
 	"strings"
@@ -78,4 +79,37 @@ func TestIMTCPMaxSessions(t *testing.T) {
 	s.waitLog(t, "too many tcp sessions - dropping incoming request")
 	send(t, first, "b\n")
 	s.waitTexts(t, "a", "b")
+	closes(t, first)
+	waitUntil(t, "the place to be free", func() bool { return in.(*streamInput).sessions.Load() == 0 })
+	send(t, dial(t, "tcp", in), "c\n")
+	s.waitTexts(t, "a", "b", "c")
+}
+
+// What one read returns is handed over in batches of bounded size.
+func TestIMTCPBatchesAreBounded(t *testing.T) {
+	s := newSink()
+	in := newIMTCP(t, s, nil)
+	if err := in.Listen(); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan struct{})
+	largest := 0
+	go func() {
+		defer close(done)
+		in.Run(ctx, func(ctx context.Context, v message.View) error {
+			largest = max(largest, v.Len())
+			return nil
+		})
+	}()
+	c := dial(t, "tcp", in)
+	const n = 1_000_000
+	send(t, c, strings.Repeat("x\n", n))
+	awaitLedger(t, in, n)
+	cancel()
+	<-done
+	if largest > batchMessages || largest < batchMessages/2 {
+		t.Errorf("batches of up to %d messages", largest)
+	}
+	checkLedger(t, in, n, 0)
 }

@@ -69,11 +69,6 @@ func (in *streamInput) serveConn(ctx context.Context, c *conn) {
 	s.run(ctx)
 }
 
-// errForeign is what a connection ends with that speaks another protocol.
-type errForeign string
-
-func (e errForeign) Error() string { return string(e) }
-
 // run reads until there is nothing to be read, and ends the session if it is over.
 func (s *session) run(ctx context.Context) {
 	s.reads = 0
@@ -104,12 +99,9 @@ func (s *session) finish(ctx context.Context, err error) {
 	case s.c.stopping.Err() != nil:
 		s.drain(ctx)
 		s.end(ctx)
-	case isRefusal(err):
-		in.deps.Log(severityError, fmt.Sprintf("%s %s: %v, from peer: (hostname) %s, (ip) %s; connection closed",
-			in.module, in.inputName, err, s.c.host, s.c.ip))
 	default:
-		in.deps.Log(severityError, fmt.Sprintf("%s session %d from %s will be closed due to error: %v",
-			in.sessionNoun(), s.c.id, s.c.host, err))
+		in.deps.Log(severityError, fmt.Sprintf("%s %s: %s session %d from %s (%s) will be closed due to error: %v",
+			in.module, in.inputName, in.sessionNoun(), s.c.id, s.c.host, s.c.ip, err))
 	}
 }
 
@@ -129,12 +121,6 @@ func (l *streamListener) peerShown(c *conn) string {
 	return c.host
 }
 
-func isRefusal(err error) bool {
-	var f Fault
-	var e errForeign
-	return errors.As(err, &f) || errors.As(err, &e)
-}
-
 func (s *session) after() error { return nil }
 
 // use hands the messages in b over and keeps what is left of it.
@@ -145,7 +131,7 @@ func (s *session) use(ctx context.Context, sc *scratch, b []byte) error {
 		if name != "" {
 			s.in.ledger.Receive(1)
 			s.in.ledger.Discard(message.BadFrame, 1)
-			return errForeign(name)
+			return errors.New(name)
 		}
 		if !known {
 			s.first = true

@@ -29,7 +29,7 @@ type udpSocket struct {
 
 	n       int // what tryRead received
 	err     error
-	pressed bool // the vector was full: the kernel's buffer may have been, too
+	pressed bool // datagrams were waiting: the kernel's buffer may have been full
 	batches int
 	dropped uint32 // kernel's counter when last looked at
 	lost    uint64 // of which not yet told
@@ -179,17 +179,21 @@ func (s *udpSocket) handle(ctx context.Context, to message.Handler) {
 	s.watchDrops(now)
 }
 
-// dropsEvery is after how many batches at full pressure the kernel's drop
-// counter is read; it is also read whenever pressure ends.
-const dropsEvery = 256
+// The kernel's drop counter is read when the socket has been emptied after more
+// than a few datagrams were waiting, and every dropsEvery batches if it never is.
+const (
+	dropsEvery = 256
+	aFew       = 4
+)
 
 func (s *udpSocket) watchDrops(now int64) {
-	full := s.n == s.vec.len()
+	s.pressed = s.pressed || s.n >= aFew
 	s.batches++
-	if (s.pressed && !full) || (full && s.batches%dropsEvery == 0) {
+	emptied := s.n < s.vec.len()
+	if s.pressed && (emptied || s.batches%dropsEvery == 0) {
 		s.lookForDrops(now)
+		s.pressed = false
 	}
-	s.pressed = full
 }
 
 // lookForDrops accounts for datagrams the kernel had no room for.
