@@ -129,8 +129,8 @@ func FuzzFraming(f *testing.F) {
 }
 
 func TestFramingBoundsMemory(t *testing.T) {
-	// 8 MiB of what is hardest to make messages of; Bound is checked in split.
-	const size = 8 << 20
+	// 2 MiB of what is hardest to make messages of; Bound is checked in split.
+	const size = 2 << 20
 	for name, stream := range map[string][]byte{
 		"digits":   bytes.Repeat([]byte("1"), size),
 		"line":     bytes.Repeat([]byte("x"), size),

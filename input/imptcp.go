@@ -33,7 +33,7 @@ type IMPTCPParams struct {
 	MaxFrame         int           `conf:"maxframesize" default:"200000" doc:"Largest octet count that is believed." status:"full"`
 	StartRegex       string        `conf:"framing.delimiter.regex" doc:"Lines matching this POSIX extended expression start a message." status:"full"`
 	Ruleset          string        `conf:"ruleset" doc:"Ruleset the messages go to." status:"full"`
-	DefaultTZ        string        `conf:"defaulttz" doc:"Time zone of timestamps without one." status:"none"`
+	DefaultTZ        string        `conf:"defaulttz" doc:"Time zone of RFC 3164 timestamps without one, as +hh:mm or -hh:mm." status:"full"`
 	OctetCounted     bool          `conf:"supportoctetcountedframing" default:"on" doc:"Recognise octet-counted frames." status:"full"`
 	CiscoASA         bool          `conf:"framingfix.cisco.asa" doc:"Skip spaces before a message." status:"full"`
 	MaxSessions      conf.Opt[int] `conf:"maxsessions" doc:"Connections at a time; 0 is no limit." status:"full"`
@@ -96,7 +96,11 @@ func NewIMPTCP(module IMPTCPModule, p IMPTCPParams, d Deps) (Input, error) {
 	}
 	in.setFlow(p.FlowControl)
 	in.limit = newLimiter(in.name, p.RateInterval, p.RateBurst, d, &in.ledger)
-	if err := in.configure(p.StreamExtras, p.StartRegex, nil); err != nil {
+	err := refuseMissing(false, p.Compression, "")
+	if err == nil {
+		err = in.configure(p.StreamExtras, rawStreamParams{regex: p.StartRegex, defaultTZ: p.DefaultTZ})
+	}
+	if err != nil {
 		return nil, fmt.Errorf("imptcp %s: %w", where, err)
 	}
 	return in, nil

@@ -11,7 +11,8 @@ import (
 	"sysrelay/message"
 )
 
-// TLSParams are the TLS parameters of imtcp; TLS is not there yet.
+// TLSParams are the TLS and stream parameters of imtcp that are not there yet.
+// Those that cannot be ignored without harm are errors: see refuseMissing.
 type TLSParams struct {
 	Mode              int      `conf:"streamdriver.mode" doc:"TLS mode." status:"none"`
 	AuthMode          string   `conf:"streamdriver.authmode" doc:"How peers prove who they are." status:"none"`
@@ -65,7 +66,7 @@ type IMTCPParams struct {
 	PortFile         string             `conf:"listenportfilename" doc:"File the port number is written to." status:"full"`
 	Address          string             `conf:"address" doc:"Address to listen on; default is all." status:"full"`
 	Name             string             `conf:"name" default:"imtcp" doc:"Property inputname of the messages." status:"full"`
-	DefaultTZ        string             `conf:"defaulttz" doc:"Time zone of timestamps without one." status:"none"`
+	DefaultTZ        string             `conf:"defaulttz" doc:"Time zone of RFC 3164 timestamps without one, as +hh:mm or -hh:mm." status:"full"`
 	Ruleset          string             `conf:"ruleset" doc:"Ruleset the messages go to." status:"full"`
 	FlowControl      conf.Opt[bool]     `conf:"flowcontrol" doc:"As in module()." status:"full"`
 	DisableLF        conf.Opt[bool]     `conf:"disablelfdelimiter" doc:"As in module()." status:"full"`
@@ -103,7 +104,7 @@ type StreamExtras struct {
 // NewIMTCP makes one input(type="imtcp").
 func NewIMTCP(module IMTCPModule, p IMTCPParams, d Deps) (Input, error) {
 	in := &streamInput{name: fmt.Sprintf("imtcp(%s)", p.Port)}
-	in.deps, in.pool = d, nil
+	in.deps = d
 	in.framing = Framing{
 		OctetCounting:    or(p.OctetCounted, module.OctetCounted),
 		LF:               !or(p.DisableLF, module.DisableLF),
@@ -130,11 +131,30 @@ func NewIMTCP(module IMTCPModule, p IMTCPParams, d Deps) (Input, error) {
 	}
 	in.setFlow(or(p.FlowControl, module.FlowControl))
 	in.limit = newLimiter(in.name, p.RateInterval, p.RateBurst, d, &in.ledger)
-	err := in.configure(p.StreamExtras, p.StartRegex, or(p.AllowedSender, module.AllowedSender))
+	for _, x := range []TLSParams{module.TLSParams, p.TLSParams} {
+		if err := refuseMissing(x.Mode != 0, x.Compression, x.Namespace); err != nil {
+			return nil, fmt.Errorf("imtcp port %s: %w", p.Port, err)
+		}
+	}
+	err := in.configure(p.StreamExtras, rawStreamParams{p.StartRegex, p.DefaultTZ, or(p.AllowedSender, module.AllowedSender)})
 	if err != nil {
 		return nil, fmt.Errorf("imtcp port %s: %w", p.Port, err)
 	}
 	return in, nil
+}
+
+// refuseMissing fails if something is asked for that is not there and that
+// nobody would want to be left out silently.
+func refuseMissing(tls bool, compression, namespace string) error {
+	switch {
+	case tls:
+		return errors.New("TLS is asked for, and this version has none; it does not listen without")
+	case compression != "" && !strings.EqualFold(compression, "none"):
+		return fmt.Errorf("compression.mode %q: this version cannot read compressed streams", compression)
+	case namespace != "":
+		return fmt.Errorf("networkNamespace %q: this version cannot listen in another namespace", namespace)
+	}
+	return nil
 }
 
 // or is the value of p if it was given, that of the module otherwise.
@@ -161,10 +181,19 @@ func keepAlive(on bool, probes, idle, interval int) net.KeepAliveConfig {
 // maxFrameLimit is the largest maxFrameSize. as rsyslog.
 const maxFrameLimit = 200_000_000
 
+// rawStreamParams are parameters of imtcp and imptcp that need checking.
+type rawStreamParams struct {
+	regex, defaultTZ string
+	allowed          []string
+}
+
 // configure checks and sets what needs checking.
-func (in *streamInput) configure(x StreamExtras, regex string, allowed []string) (err error) {
-	f := &in.framing
+func (in *streamInput) configure(x StreamExtras, p rawStreamParams) (err error) {
+	f, regex := &in.framing, p.regex
 	f.MaxMessage = in.deps.Env.Sanitize.MaxSize
+	if in.flags, err = networkFlags(p.defaultTZ); err != nil {
+		return err
+	}
 	switch strings.ToLower(x.Framing) {
 	case "", "rsyslog":
 	case "strict":
@@ -188,7 +217,7 @@ func (in *streamInput) configure(x StreamExtras, regex string, allowed []string)
 			return fmt.Errorf("framing.delimiter.regex: %w", err)
 		}
 	}
-	if in.allowed, err = NewAllowedSenders(allowed); err != nil {
+	if in.allowed, err = NewAllowedSenders(p.allowed); err != nil {
 		return err
 	}
 	if in.proxy, err = newProxyPolicy(x.Proxy, x.ProxyTrusted, x.ProxyTimeout); err != nil {

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"sysrelay/conf"
+	"sysrelay/message"
 )
 
 // decode sets the parameters as a configuration that gives only these does.
@@ -112,4 +113,28 @@ func TestIMTCPBatchesAreBounded(t *testing.T) {
 		t.Errorf("batches of up to %d messages", largest)
 	}
 	checkLedger(t, in, n, 0)
+}
+
+func TestDefaultTZ(t *testing.T) {
+	for text, want := range map[string]message.Flags{
+		"":       message.ParseHostname,
+		"+02:00": message.ParseHostname | message.DefaultTZ(120),
+		"-03:30": message.ParseHostname | message.DefaultTZ(-210),
+		"+00:00": message.ParseHostname | message.DefaultTZ(0),
+	} {
+		s := newSink()
+		in := newIMTCP(t, s, func(_ *IMTCPModule, p *IMTCPParams) { p.DefaultTZ = text })
+		stop := start(t, in, s)
+		send(t, dial(t, "tcp", in), "a\n")
+		s.waitTexts(t, "a")
+		udp := newIMUDP(t, s, func(_ *IMUDPModule, p *IMUDPParams) { p.DefaultTZ = text })
+		stopUDP := start(t, udp, s)
+		send(t, dial(t, "udp", udp), "b")
+		s.waitTexts(t, "a", "b")
+		stop()
+		stopUDP()
+		if s.flags[0] != want || s.flags[1] != want {
+			t.Errorf("%q: flags %x, want %x", text, s.flags, want)
+		}
+	}
 }

@@ -28,7 +28,7 @@ type IMUDPModule struct {
 type IMUDPParams struct {
 	Port          []string           `conf:"port,required" doc:"Ports to listen on; 0 lets the system choose." status:"full"`
 	PortFile      string             `conf:"listenportfilename" doc:"File the first port's number is written to." status:"full"`
-	DefaultTZ     string             `conf:"defaulttz" doc:"Time zone of timestamps without one." status:"none"`
+	DefaultTZ     string             `conf:"defaulttz" doc:"Time zone of RFC 3164 timestamps without one, as +hh:mm or -hh:mm." status:"full"`
 	Name          string             `conf:"name" alias:"inputname" default:"imudp" doc:"Property inputname of the messages." status:"full"`
 	AppendPort    bool               `conf:"name.appendport" alias:"inputname.appendport" doc:"Append the port to it." status:"full"`
 	Address       string             `conf:"address" doc:"Address to listen on; default is all." status:"full"`
@@ -36,7 +36,7 @@ type IMUDPParams struct {
 	RateName      string             `conf:"ratelimit.name" doc:"A ratelimit() object instead." status:"none"`
 	RateInterval  int                `conf:"ratelimit.interval" doc:"Seconds of a rate limit's interval; 0 is no limit." status:"full"`
 	RateBurst     int                `conf:"ratelimit.burst" default:"10000" doc:"Messages let through in an interval." status:"full"`
-	ReceiveBuffer int64              `conf:"rcvbufsize,type=size" doc:"Size of the kernel's receive buffer; 0 is the system's." status:"full"`
+	ReceiveBuffer int64              `conf:"rcvbufsize,type=size" doc:"Size of the kernel's receive buffer; default is 4 MiB or what the system permits." status:"full"`
 	FreeBind      int                `conf:"ipfreebind" default:"2" doc:"Listen on an address this host does not have yet: 0 no, 1 and 2 yes." status:"full"`
 	Ruleset       string             `conf:"ruleset" doc:"Ruleset the messages go to." status:"full"`
 	AllowedSender conf.Opt[[]string] `conf:"allowedsender" doc:"As in module()." status:"full"`
@@ -47,6 +47,7 @@ type udpInput struct {
 	threads      int
 	vector       int // datagrams per system call
 	preserveCase bool
+	flags        message.Flags
 	deps         Deps
 	name         string
 	allowed      *AllowedSenders
@@ -79,6 +80,9 @@ func NewIMUDP(module IMUDPModule, p IMUDPParams, d Deps) (Input, error) {
 	}
 	var err error
 	if in.allowed, err = NewAllowedSenders(or(p.AllowedSender, module.AllowedSender)); err != nil {
+		return nil, fmt.Errorf("imudp port %s: %w", p.Port[0], err)
+	}
+	if in.flags, err = networkFlags(p.DefaultTZ); err != nil {
 		return nil, fmt.Errorf("imudp port %s: %w", p.Port[0], err)
 	}
 	in.limit = newLimiter(in.name, p.RateInterval, p.RateBurst, d, &in.ledger)

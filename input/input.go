@@ -10,6 +10,7 @@ package input
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"sysrelay/message"
@@ -65,6 +66,20 @@ func (d *Deps) graceful(ctx context.Context) (context.Context, context.CancelFun
 	out, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	stop := context.AfterFunc(ctx, func() { time.AfterFunc(wait, cancel) })
 	return out, func() { stop(); cancel() }
+}
+
+// networkFlags are the flags of messages from a network input with this
+// defaultTZ, which is +hh:mm or -hh:mm, or empty.
+func networkFlags(defaultTZ string) (message.Flags, error) {
+	if defaultTZ == "" {
+		return message.ParseHostname, nil
+	}
+	t, err := time.Parse("-07:00", defaultTZ)
+	if err != nil {
+		return 0, fmt.Errorf("defaultTZ %q is not of the form +hh:mm", defaultTZ)
+	}
+	_, seconds := t.Zone()
+	return message.ParseHostname | message.DefaultTZ(seconds/60), nil
 }
 
 // handOver gives a batch to the handler, accounts for it and empties it. What

@@ -16,6 +16,7 @@ type streamInput struct {
 	name    string
 	framing Framing
 	flow    message.Flow
+	flags   message.Flags
 	limit   *limiter
 	ledger  message.Ledger
 	pool    *scratches
@@ -156,7 +157,7 @@ func (s *session) use(ctx context.Context, sc *scratch, b []byte) error {
 			break
 		}
 		if s.in.limit.allow(now, s.origin) {
-			batch.Receive(&env.Sanitize, msg, s.origin, now, flags|message.ParseHostname)
+			batch.Receive(&env.Sanitize, msg, s.origin, now, flags|s.in.flags)
 		}
 		if batch.Len() >= batchMessages || batch.Size() >= batchBytes {
 			handOver(ctx, batch, s.in.to, &s.in.ledger)
@@ -189,7 +190,7 @@ func (s *session) end(ctx context.Context) {
 		}
 		b = b[n:]
 		if len(msg) > 0 && s.in.limit.allow(now, s.origin) {
-			last.Receive(&s.in.deps.Env.Sanitize, msg, s.origin, now, message.ParseHostname)
+			last.Receive(&s.in.deps.Env.Sanitize, msg, s.origin, now, s.in.flags)
 		}
 	}
 	handOver(ctx, &last, s.in.to, &s.in.ledger)

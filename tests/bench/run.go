@@ -15,7 +15,7 @@ type result struct {
 	// rate is in messages per second, from the first byte sent to the last message
 	// at the sink, or with an outage to the last answer.
 	rate                  float64
-	drain                 float64 // after an outage: messages per second from the collector's start
+	drain                 float64 // after an outage: messages per second, first to last at the collector
 	cpu                   float64 // microseconds of processor time per message
 	memory                float64 // MiB, peak
 	lost, twice, disorder int
@@ -65,13 +65,14 @@ func run(w workload, s system, dir, profile string) (result, error) {
 	if w.outage {
 		r.rate = float64(w.messages) / time.Since(began).Seconds()
 		r.cpu = float64((p.cpu() - cpu).Microseconds()) / float64(w.messages)
-		began = time.Now()
 		if err := sink.listen(); err != nil {
 			return r, err
 		}
-		r.drain = float64(w.messages) / sink.wait(w.messages).Sub(began).Seconds()
+		first, last := sink.wait(w.messages)
+		r.drain = float64(w.messages) / last.Sub(first).Seconds()
 	} else {
-		r.rate = float64(w.messages) / sink.wait(w.messages).Sub(began).Seconds()
+		_, last := sink.wait(w.messages)
+		r.rate = float64(w.messages) / last.Sub(began).Seconds()
 		r.cpu = float64((p.cpu() - cpu).Microseconds()) / float64(w.messages)
 	}
 	r.memory = p.peak()

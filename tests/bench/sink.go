@@ -89,11 +89,11 @@ func (k *sink) close() {
 	}
 }
 
-// wait returns the time at which the last message arrived: when all have, or
-// when none has for three seconds.
-func (k *sink) wait(messages int) time.Time {
+// wait returns the times at which the first and the last message arrived: when
+// all have, or when none has for three seconds.
+func (k *sink) wait(messages int) (first, last time.Time) {
+	last = time.Now()
 	var (
-		last   = time.Now()
 		had    int64
 		offset int64
 	)
@@ -104,11 +104,14 @@ func (k *sink) wait(messages int) time.Time {
 			k.lines.Store(n)
 		}
 		now := time.Now()
+		if had == 0 && n > 0 {
+			first = now
+		}
 		if n > had {
 			had, last = n, now
 		}
 		if n >= int64(messages) || now.Sub(last) > 3*time.Second {
-			return last
+			return first, last
 		}
 		time.Sleep(2 * time.Millisecond) // polling a file: there is no event to wait for
 	}
