@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"strings"
+	"time"
 
 	"github.com/hashicorp/go-multierror"
 
@@ -280,15 +281,31 @@ func (b *builder) newAction(o *conf.Object, module string, out output.Output, p 
 	if name == "" {
 		name = fmt.Sprintf("action-%d-%s", len(b.actions), module)
 	}
+	if !p.ReportSuspension.Given {
+		p.ReportSuspension.Value = b.globals.ReportSuspension
+	}
+	if !p.ReportContinuation.Given {
+		p.ReportContinuation.Value = b.globals.ReportContinuation
+	}
 	opts := b.queueOptions(o.Pos, name+" queue", queue.Action, q)
 	defaultTimeouts(&opts.Params, b.globals.ActionShutdown, b.globals.ActionCompletion, b.globals.ActionEnqueue)
 	a, err := output.NewAction(output.ActionOptions{
-		Name: name, Module: module, Params: p, Queue: opts, Output: out, Jitter: output.Jitter, Deps: b.outputDeps(),
+		Name: name, Module: module, Params: p, Queue: opts, Output: out,
+		MarkInterval: b.markInterval(), Jitter: output.Jitter, Deps: b.outputDeps(),
 	})
 	if err != nil {
 		return nil, b.cfg.Errorf(o.Pos, "", "%v", err)
 	}
 	return a, nil
+}
+
+// markInterval is immark's interval, 0 if it is not loaded.
+func (b *builder) markInterval() time.Duration {
+	var m input.IMMarkModule
+	if b.modules["immark"] == nil || b.decodeModule(b.modules["immark"], &m) != nil {
+		return 0 // what is wrong with it is reported when it is made
+	}
+	return time.Duration(m.Interval) * time.Second
 }
 
 func (b *builder) outputDeps() output.Deps {
