@@ -66,7 +66,7 @@ func NewIMPTCP(module IMPTCPModule, p IMPTCPParams, d Deps) (Input, error) {
 		where = p.Path
 	}
 	in := &streamInput{name: fmt.Sprintf("imptcp(%s)", where)}
-	in.deps = d
+	in.init(in.name, d)
 	in.framing = Framing{
 		OctetCounting:    p.OctetCounted,
 		LF:               true,

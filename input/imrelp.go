@@ -71,7 +71,7 @@ type relpInput struct {
 // NewIMRELP makes one input(type="imrelp").
 func NewIMRELP(module IMRELPModule, p IMRELPParams, d Deps) (Input, error) {
 	in := &relpInput{name: fmt.Sprintf("imrelp(%s)", p.Port), mode: strings.ToLower(p.OversizeMode)}
-	in.deps = d
+	in.init(in.name, d)
 	in.streamParams = streamParams{
 		module:      "imrelp",
 		inputName:   p.Name,

@@ -104,7 +104,7 @@ type StreamExtras struct {
 // NewIMTCP makes one input(type="imtcp").
 func NewIMTCP(module IMTCPModule, p IMTCPParams, d Deps) (Input, error) {
 	in := &streamInput{name: fmt.Sprintf("imtcp(%s)", p.Port)}
-	in.deps = d
+	in.init(in.name, d)
 	in.framing = Framing{
 		OctetCounting:    or(p.OctetCounted, module.OctetCounted),
 		LF:               !or(p.DisableLF, module.DisableLF),

@@ -5,6 +5,14 @@
 // their origin, and gives the batch to a message.Handler. It parses nothing. It
 // counts what it received and what it had to discard, and why.
 //
+// Memory is bounded whatever peers do. Bytes are read into scratch buffers that
+// an input lends, a fixed number at a time, and only once there is something to
+// read; between reads a connection keeps no more than the start of one message.
+// Who gets no scratch does not read: TCP holds the sender up. Idle connections
+// of imtcp and imptcp have no goroutine either.
+//
+// Lines about what peers do wrong are limited per input; counts are not.
+//
 // The package imports conf and message.
 package input
 

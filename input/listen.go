@@ -53,6 +53,7 @@ type streamListener struct {
 	accepted uint64                             // connections so far; the accept loop's
 	sessions atomic.Int64
 	wg       sync.WaitGroup
+	faults   complaints
 }
 
 // conn is one accepted connection and what is known about its peer.
@@ -96,6 +97,12 @@ func (c *conn) finish() {
 	c.Close()
 	c.listener.sessions.Add(-1)
 	c.listener.wg.Done()
+}
+
+// init sets what needs more than parameters.
+func (l *streamListener) init(name string, d Deps) {
+	l.deps = d
+	l.faults = complaints{name: name, log: d.Log, now: d.Env.Now}
 }
 
 // listen binds the socket and writes the port file.
@@ -187,6 +194,7 @@ func (l *streamListener) run(ctx context.Context, beside ...func(ctx, work conte
 	defer cancel()
 	stop := context.AfterFunc(ctx, func() { l.ln.Close() })
 	defer stop()
+	defer l.faults.close()
 	for _, f := range beside {
 		l.wg.Go(func() { f(ctx, work) })
 	}
@@ -232,7 +240,7 @@ func (l *streamListener) accept(ctx, work context.Context) {
 func (l *streamListener) admit(ctx, work context.Context, c net.Conn) {
 	if n := l.sessions.Add(1); l.maxSessions > 0 && n > int64(l.maxSessions) {
 		l.sessions.Add(-1)
-		l.deps.Log(severityError, "too many tcp sessions - dropping incoming request")
+		l.faults.add("too many tcp sessions - dropping incoming request")
 		c.Close()
 		return
 	}
@@ -246,7 +254,7 @@ func (l *streamListener) session(ctx context.Context, c *conn) {
 	c.watch()
 	if err := l.identify(ctx, c); err != nil {
 		if c.stopping.Err() == nil {
-			l.deps.Log(severityError, fmt.Sprintf("%s %s: %v", l.module, l.inputName, err))
+			l.faults.add(fmt.Sprintf("%s %s: %v", l.module, l.inputName, err))
 		}
 		c.finish()
 		return
@@ -293,6 +301,4 @@ func (l *streamListener) identify(ctx context.Context, c *conn) error {
 }
 
 // isTimeout tells whether a read ended because its deadline passed.
-func isTimeout(err error) bool {
-	return errors.Is(err, os.ErrDeadlineExceeded) || errors.Is(err, unix.ETIMEDOUT)
-}
+func isTimeout(err error) bool { return errors.Is(err, os.ErrDeadlineExceeded) }

@@ -99,7 +99,7 @@ func (s *relpSession) unread() bool {
 }
 
 func (s *relpSession) complain(err error) {
-	s.in.deps.Log(severityError, fmt.Sprintf("imrelp[%s]: error '%v', object 'lstn %s: conn to clt %s/%s' - input may not work as intended",
+	s.in.faults.add(fmt.Sprintf("imrelp[%s]: error '%v', object 'lstn %s: conn to clt %s/%s' - input may not work as intended",
 		s.in.port, err, s.in.port, s.c.ip, s.c.host))
 }
 
@@ -197,7 +197,7 @@ func (s *relpSession) syslog(ctx context.Context, sc *scratch, f *relp.Frame, no
 	flags := message.ParseHostname
 	if f.Truncated {
 		flags |= message.Truncated
-		s.in.deps.Log(severityError, fmt.Sprintf("imrelp: librelp error 'frame too long, size %d, configured max %d -frame will be truncated, but session continues', object 'librelp' - input may not work as intended",
+		s.in.faults.add(fmt.Sprintf("imrelp: librelp error 'frame too long, size %d, configured max %d -frame will be truncated, but session continues', object 'librelp' - input may not work as intended",
 			f.Size, s.in.maxData))
 	}
 	if s.in.limit.allow(now, s.origin) {

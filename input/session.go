@@ -29,7 +29,10 @@ func (in *streamInput) Listen() (err error) {
 	if in.idlers, err = newIdlers(in.pool); err != nil {
 		return fmt.Errorf("%s: %w", in.name, err)
 	}
-	return in.listen()
+	if err = in.listen(); err != nil {
+		in.idlers.epoll.Close()
+	}
+	return err
 }
 
 // Run implements Input.
@@ -56,7 +59,6 @@ type session struct {
 	framer Framer
 	origin message.Origin
 	first  bool // too few bytes so far to tell whose protocol it is
-	faults int  // framing errors so far
 }
 
 func (in *streamInput) serveConn(ctx context.Context, c *conn) {
@@ -101,7 +103,7 @@ func (s *session) finish(ctx context.Context, err error) {
 		s.drain(ctx)
 		s.end(ctx)
 	default:
-		in.deps.Log(severityError, fmt.Sprintf("%s %s: %s session %d from %s (%s) will be closed due to error: %v",
+		in.faults.add(fmt.Sprintf("%s %s: %s session %d from %s (%s) will be closed due to error: %v",
 			in.module, in.inputName, in.sessionNoun(), s.c.id, s.c.host, s.c.ip, err))
 	}
 }
@@ -182,7 +184,7 @@ func (s *session) end(ctx context.Context) {
 		if err != nil {
 			s.in.ledger.Receive(1)
 			s.in.ledger.Discard(message.BadFrame, 1)
-			s.in.deps.Log(severityError, fmt.Sprintf("Incomplete frame at end of stream in session %d - ignoring extra data (a message may be lost). %s %s, peer: (hostname) %s, (ip) %s",
+			s.in.faults.add(fmt.Sprintf("Incomplete frame at end of stream in session %d - ignoring extra data (a message may be lost). %s %s, peer: (hostname) %s, (ip) %s",
 				s.c.id, s.in.module, s.in.inputName, s.c.host, s.c.ip))
 		}
 		if n == 0 || err != nil {
@@ -196,14 +198,8 @@ func (s *session) end(ctx context.Context) {
 	handOver(ctx, &last, s.in.to, &s.in.ledger)
 }
 
-// faultLines is how many framing errors of one connection are logged.
-const faultLines = 20
-
 // fault logs a framing error after which the stream goes on.
 func (s *session) fault(f Fault) {
-	if s.faults++; s.faults > faultLines {
-		return
-	}
 	peer := fmt.Sprintf("from peer: (hostname) %s, (ip) %s", s.c.host, s.c.ip)
 	who := ""
 	if s.in.module == "imtcp" {
@@ -226,8 +222,5 @@ func (s *session) fault(f Fault) {
 	default:
 		text = fmt.Sprintf("%sFraming Error in received TCP message %s: %v.", who, peer, f)
 	}
-	if s.faults == faultLines {
-		text += " Further framing errors of this connection are not logged."
-	}
-	s.in.deps.Log(severityError, text)
+	s.in.faults.add(text)
 }

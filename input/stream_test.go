@@ -295,7 +295,8 @@ func TestAcceptBacksOff(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newSink()
 		e := &exhausted{failures: 20, conns: make(chan net.Conn, 1)}
-		l := &streamListener{deps: s.deps(), ln: e}
+		l := &streamListener{ln: e}
+		l.init("imtcp", s.deps())
 		l.module, l.inputName, l.path = "imtcp", "imtcp", "unix"
 		served := make(chan struct{})
 		l.serve = func(_ context.Context, c *conn) { c.finish(); close(served) }
