@@ -25,8 +25,34 @@ type Dialing struct {
 	UserTimeout       int    `conf:"tcp_user_timeout" doc:"Milliseconds sent data may stay unacknowledged until the connection is given up; 0 is the system's default." status:"full"`
 }
 
-// dialTimeout is how long a connection may take to come about.
-const dialTimeout = 10 * time.Second
+// dialTimeout is how long a connection may take to come about: other outputs may
+// be waiting for this one.
+const dialTimeout = 5 * time.Second
+
+// dialer connects to one target.
+type dialer struct {
+	Dialing
+	to      hostPort
+	timeout time.Duration
+
+	failed time.Time // when there was last no answer
+	err    error
+}
+
+// connect dials. The target's name is resolved anew every time. rsyslog's way of
+// trying again at once after a failure makes no sense when the failure was that
+// nobody answered in time: then the same is answered without waiting once more.
+func (d *dialer) connect(ctx context.Context) (*net.TCPConn, error) {
+	if d.err != nil && time.Since(d.failed) < time.Second {
+		return nil, d.err
+	}
+	conn, err := d.dial(ctx, d.to, d.timeout)
+	d.err = nil
+	if n := net.Error(nil); errors.As(err, &n) && n.Timeout() && ctx.Err() == nil {
+		d.failed, d.err = time.Now(), err
+	}
+	return conn, err
+}
 
 // hostPort is a target.
 type hostPort struct{ host, port string }

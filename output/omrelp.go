@@ -23,11 +23,10 @@ const (
 // answered 200 to it, and not before: what is unanswered when a connection ends
 // is the caller's, who sends it again on the next.
 type omrelp struct {
-	p       OMRELPParams
-	to      hostPort
-	dialing Dialing
-	tpl     message.Template
-	now     func() time.Time
+	p      OMRELPParams
+	dialer dialer
+	tpl    message.Template
+	now    func() time.Time
 
 	session *relpSession // nil while not connected
 	count   int          // messages since then
@@ -53,7 +52,8 @@ func NewOMRELP(_ OMRELPModule, p OMRELPParams, d Deps) (Output, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &omrelp{p: p, to: hostPort{p.Target, p.Port}, dialing: p.dialing(), tpl: tpl, now: d.Env.Now,
+	to := dialer{Dialing: p.dialing(), to: hostPort{p.Target, p.Port}, timeout: seconds(p.ConnTimeout)}
+	return &omrelp{p: p, dialer: to, tpl: tpl, now: d.Env.Now,
 		seed: maphash.MakeSeed(), refused: map[uint64]refusal{}}, nil
 }
 
@@ -108,7 +108,7 @@ func (o *omrelp) refusal(v message.View, why string) error {
 			first = r
 		}
 	}
-	err := fmt.Errorf("%s refuses %d messages: %.200q", o.to, len(o.rest), why)
+	err := fmt.Errorf("%s refuses %d messages: %.200q", o.dialer.to, len(o.rest), why)
 	if first.times >= refusals && now.Sub(first.since) >= refusedFor {
 		return errors.Join(ErrUnacceptable, err)
 	}
@@ -117,7 +117,7 @@ func (o *omrelp) refusal(v message.View, why string) error {
 
 func (o *omrelp) connect(ctx context.Context) (err error) {
 	if o.session == nil {
-		o.session, err = openRELP(ctx, o.dialing, o.to, o.p)
+		o.session, err = openRELP(ctx, &o.dialer, o.p)
 		o.count = 0
 	}
 	return err

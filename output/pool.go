@@ -152,7 +152,7 @@ func (o *tcpForward) dialDue() {
 		t.dialing = true
 		o.pool.pending++
 		go func() {
-			conn, err := o.dialing.dial(o.pool.ctx, t.to, dialTimeout)
+			conn, err := t.dial(o.pool.ctx, t.to, t.timeout)
 			o.pool.results <- dialed{t, conn, err}
 		}()
 	}

@@ -57,10 +57,8 @@ const (
 )
 
 // openRELP dials and opens a session.
-func openRELP(ctx context.Context, d Dialing, to hostPort, p OMRELPParams) (*relpSession, error) {
-	ctx, cancel := context.WithTimeout(ctx, seconds(p.ConnTimeout))
-	defer cancel()
-	conn, err := d.dial(ctx, to, seconds(p.ConnTimeout))
+func openRELP(ctx context.Context, d *dialer, p OMRELPParams) (*relpSession, error) {
+	conn, err := d.connect(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -68,15 +66,17 @@ func openRELP(ctx context.Context, d Dialing, to hostPort, p OMRELPParams) (*rel
 	if err != nil {
 		return nil, errors.Join(err, conn.Close())
 	}
-	s := &relpSession{to: to, conn: conn, raw: raw, timeout: seconds(p.Timeout), window: p.WindowSize, txnr: 1,
+	s := &relpSession{to: d.to, conn: conn, raw: raw, timeout: seconds(p.Timeout), window: p.WindowSize, txnr: 1,
 		dec: relp.Decoder{MaxData: maxAnswer}, in: make([]byte, answersSize)}
 	if s.window == 0 {
 		s.window = 128 // as librelp
 	}
+	ctx, cancel := context.WithTimeout(ctx, d.timeout)
+	defer cancel()
 	if err := s.open(ctx); err != nil {
 		// The error says more than Close could.
 		_ = conn.Close()
-		return nil, fmt.Errorf("%s does not open a RELP session: %w", to, netCause(err))
+		return nil, fmt.Errorf("%s does not open a RELP session: %w", d.to, netCause(err))
 	}
 	return s, nil
 }

@@ -14,8 +14,8 @@ import (
 )
 
 // stallTimeout is how long a peer may accept nothing until a connection is
-// given up.
-const stallTimeout = 30 * time.Second
+// given up: other outputs may be waiting for this one.
+const stallTimeout = 10 * time.Second
 
 // stream is a TCP connection to which whole messages are written, and which
 // knows which of them the peer's kernel has acknowledged.

@@ -29,11 +29,10 @@ const (
 // is lost with it: plain TCP does not tell. RELP does.
 type tcpForward struct {
 	wire
-	dialing Dialing
-	opts    streamOptions
-	rebind  int
-	log     func(severity int, text string)
-	now     func() time.Time
+	opts   streamOptions
+	rebind int
+	log    func(severity int, text string)
+	now    func() time.Time
 
 	targets []*target
 	orphans []*chunk // to be sent again
@@ -47,7 +46,7 @@ type tcpForward struct {
 
 // target is one peer.
 type target struct {
-	to     hostPort
+	dialer
 	stream *stream // nil while not connected
 	count  int     // messages since then
 
@@ -58,10 +57,10 @@ type target struct {
 }
 
 func newTCPForward(p OMFwdParams, d Deps, w wire) *tcpForward {
-	o := &tcpForward{wire: w, dialing: p.Dialing, rebind: p.rebind(), log: d.Log, now: d.Env.Now,
+	o := &tcpForward{wire: w, rebind: p.rebind(), log: d.Log, now: d.Env.Now,
 		opts: streamOptions{check: p.CheckConnection, resend: p.ResendUnacked, last: p.ResendLast}}
 	for _, a := range p.addresses() {
-		o.targets = append(o.targets, &target{to: a})
+		o.targets = append(o.targets, &target{dialer: dialer{Dialing: p.Dialing, to: a, timeout: dialTimeout}})
 	}
 	o.pool = newPool(len(o.targets), time.Duration(p.PoolResume)*time.Second)
 	return o
@@ -92,7 +91,7 @@ func (o *tcpForward) connect(ctx context.Context, t *target) error {
 	if t.stream != nil {
 		return nil
 	}
-	conn, err := o.dialing.dial(ctx, t.to, dialTimeout)
+	conn, err := t.dialer.connect(ctx)
 	if err != nil {
 		return err
 	}

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -183,4 +184,24 @@ func TestLocalAddress(t *testing.T) {
 		}
 		return err
 	}))
+}
+
+// TestNoSecondWait: when nobody answered in time, asking again at once is
+// answered without waiting; a second later the target is dialed again.
+func TestNoSecondWait(t *testing.T) {
+	ln := listen(t)
+	host, port, _ := net.SplitHostPort(ln.Addr().String())
+	d := dialer{to: hostPort{host, port}, timeout: 1}
+	_, first := d.connect(t.Context())
+	if first == nil || !strings.Contains(first.Error(), "timeout") {
+		t.Fatalf("error %v, want a timeout", first)
+	}
+	d.timeout = dialTimeout
+	if _, err := d.connect(t.Context()); err != first {
+		t.Errorf("error %v, want that of before", err)
+	}
+	d.failed = d.failed.Add(-time.Second)
+	conn, err := d.connect(t.Context())
+	must(t, err)
+	conn.Close()
 }
