@@ -13,13 +13,17 @@ import (
 // stored; from then on the queue is spilling: they go to disk until the disk part
 // is empty. Memory is handed on first. A Disk queue is always spilling.
 
+// storeMemory is what a disk part may keep in memory of its newest messages: a
+// reader that keeps up needs little, and one that does not finds nothing there.
+const storeMemory = 8 << 20
+
 func (q *Queue) openStore() error {
 	if q.opts.OpenStore == nil {
 		return fmt.Errorf("%s: queue.filename is given, but there is no disk queue in this program", q.opts.Name)
 	}
 	store, err := q.opts.OpenStore(StoreConfig{
 		Name: q.opts.Name, Dir: q.set.dir, Sync: q.set.sync,
-		MaxDiskSpace: q.set.maxDisk, MaxFileSize: q.set.maxFile, MemoryLimit: q.set.memory,
+		MaxDiskSpace: q.set.maxDisk, MaxFileSize: q.set.maxFile, MemoryLimit: min(q.set.memory/4, storeMemory),
 		Now: q.opts.Now, Log: func(severity int, text string) { q.logf(severity, "%s", text) },
 		Lost: q.Ledger.Discard,
 	})
