@@ -263,9 +263,6 @@ func (b *builder) action(o *conf.Object) (filter.Action, error) {
 	if err != nil {
 		return nil, err
 	}
-	if a.FailoverFor() && len(b.actions) > 0 {
-		b.actions[len(b.actions)-1].HasFailover()
-	}
 	b.actions = append(b.actions, a)
 	return a, nil
 }

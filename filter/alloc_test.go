@@ -87,6 +87,7 @@ func (s *sinkAction) Handle(_ context.Context, v message.View) error {
 }
 func (s *sinkAction) Suspended() bool   { return false }
 func (s *sinkAction) FailoverFor() bool { return false }
+func (s *sinkAction) HasFailover()      {}
 
 // TestHandleDoesNotAllocate: rules cost no memory per message, nor per batch.
 func TestHandleDoesNotAllocate(t *testing.T) {

@@ -85,6 +85,7 @@ type actionFunc func(message.View)
 func (f actionFunc) Handle(_ context.Context, v message.View) error { f(v); return nil }
 func (f actionFunc) Suspended() bool                                { return false }
 func (f actionFunc) FailoverFor() bool                              { return false }
+func (f actionFunc) HasFailover()                                   {}
 
 func testDeps() Deps {
 	env := message.NewEnv("here")

@@ -40,6 +40,9 @@ type Action interface {
 	// FailoverFor tells whether the action is to run only when the action before
 	// it is suspended (action.execOnlyWhenPreviousIsSuspended).
 	FailoverFor() bool
+	// HasFailover tells the action, before the first Handle, that every message it
+	// does not take goes to a failover action next.
+	HasFailover()
 }
 
 // Tracer is told what happens to a message; nil means nobody listens.

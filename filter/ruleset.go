@@ -66,6 +66,7 @@ func Compile(d Deps, name string, stmts []conf.Stmt) (*Ruleset, error) {
 	r.passes.New = func() any { return new(pass) }
 	c := &compiler{deps: r.deps, ruleset: r}
 	r.body = c.block(stmts, true)
+	r.body.linkFailovers(nil)
 	return r, c.errs.ErrorOrNil()
 }
 

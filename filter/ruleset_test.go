@@ -19,6 +19,7 @@ type recorder struct {
 	refuse    func(text string) bool // messages not taken
 	suspended bool
 	failover  bool
+	followed  bool
 }
 
 var errRefused = errors.New("refused")
@@ -37,6 +38,7 @@ func (r *recorder) Handle(_ context.Context, v message.View) error {
 
 func (r *recorder) Suspended() bool   { return r.suspended }
 func (r *recorder) FailoverFor() bool { return r.failover }
+func (r *recorder) HasFailover()      { r.followed = true }
 
 func texts(v message.View) string {
 	var s []string

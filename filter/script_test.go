@@ -256,3 +256,4 @@ func (a *fileAction) Handle(_ context.Context, v message.View) error {
 }
 func (a *fileAction) Suspended() bool   { return a.write == nil }
 func (a *fileAction) FailoverFor() bool { return a.failover }
+func (a *fileAction) HasFailover()      {}

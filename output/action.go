@@ -88,8 +88,8 @@ func (a *Action) Open() (err error) {
 	return nil
 }
 
-// HasFailover tells the action that one follows which runs only when it is
-// suspended. A direct action then hands back what it cannot deliver. Call it
+// HasFailover tells the action that what it does not take goes to a failover
+// action next. A direct action then hands back what it cannot deliver. Call it
 // before Open.
 func (a *Action) HasFailover() { a.failover = true }
 
@@ -261,8 +261,11 @@ func (a *Action) setAside(m *message.Message, err error) {
 // not deliver.
 func (a *Action) FailoverFor() bool { return a.opts.Params.OnlyWhenSuspended }
 
-// Suspended tells whether the action is not trying to deliver at present.
-func (a *Action) Suspended() bool { return a.suspended.Load() }
+// Suspended tells whether the failover action is to take messages that this one
+// took: it is suspended and may not deliver them soon. A direct action hands
+// back what it cannot deliver; what it took it has delivered, even if another
+// caller finds the output broken in the next moment.
+func (a *Action) Suspended() bool { return a.suspended.Load() && (a.queue != nil || !a.failover) }
 
 // Name is the action's name.
 func (a *Action) Name() string { return a.opts.Name }

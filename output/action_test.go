@@ -273,6 +273,9 @@ func TestFailoverHandsBack(t *testing.T) {
 			t.Errorf("error %v, want ErrSuspended", err)
 		}
 		equal(t, "handed back", texts(message.Rest(v, err)), []string{"2", "3"})
+		if a.Suspended() || !a.Stats().Now {
+			t.Error("what it has delivered goes to the failover action, too")
+		}
 		wantAccounts(t, a, 1, 1, nil)
 	}
 }

@@ -203,6 +203,6 @@ func (a *Action) Stats() ActionStats {
 		Name: a.opts.Name, Accounts: a.ledger.Read(),
 		Failed: a.spells.failed.Load(), Suspended: a.spells.suspended.Load(),
 		Resumed: a.spells.resumed.Load(), Duration: time.Duration(a.spells.duration.Load()),
-		Now: a.Suspended(),
+		Now: a.suspended.Load(),
 	}
 }
