@@ -134,6 +134,28 @@ func TestRoomIsGivenInOrder(t *testing.T) {
 	})
 }
 
+// Who was let in, but found that another let in took all the room, is first again.
+func TestTurnIsKept(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		step := make(chan struct{})
+		r := open(t, Options{Kind: Main, Params: Params{Size: 2, TimeoutEnqueue: Given(-1)}})
+		r.sink.fail = func(ctx context.Context, v message.View) (int, error) { <-step; return v.Len(), nil }
+		r.put(t.Context(), "1", "2")
+		r.run()
+		r.putAsync(t.Context(), message.NoDelay, "a1", "a2", "a3")
+		r.putAsync(t.Context(), message.NoDelay, "b1", "b2", "b3")
+		r.putAsync(t.Context(), message.NoDelay, "c")
+		for len(r.sink.texts()) < 9 {
+			step <- struct{}{}
+			synctest.Wait()
+		}
+		r.end()
+		if got := r.sink.texts(); max(slices.Index(got, "a1"), slices.Index(got, "b1")) > slices.Index(got, "c") {
+			t.Errorf("got %v", got)
+		}
+	})
+}
+
 // Room for many lets in all who wait, not only the first, though what was let in
 // is not worked off.
 func TestRoomForMany(t *testing.T) {

@@ -27,6 +27,7 @@ type model struct {
 
 	mu        sync.Mutex
 	behaviour behaviour
+	changed   chan struct{} // closed when the behaviour changes
 	rng       uint32
 	lost      uint64 // in queues that have been closed
 }
@@ -56,7 +57,7 @@ const (
 // work is the receiver. It checks that the messages of each origin come in order.
 func (m *model) work(ctx context.Context, v message.View) error {
 	m.mu.Lock()
-	b := m.behaviour
+	b, changed := m.behaviour, m.changed
 	m.rng = m.rng*1664525 + 1013904223
 	n := v.Len()
 	if b == takeSome {
@@ -69,8 +70,11 @@ func (m *model) work(ctx context.Context, v message.View) error {
 	case takeSlowly:
 		time.Sleep(30 * time.Millisecond)
 	case hang:
-		<-ctx.Done()
-		return ctx.Err()
+		select {
+		case <-ctx.Done():
+		case <-changed:
+		}
+		return errAgain
 	}
 	for i := range n {
 		m.arrive(v.At(i))
@@ -136,10 +140,14 @@ func (m *model) put(t *rapid.T) {
 }
 
 func (m *model) behave(t *rapid.T) {
-	b := behaviour(rapid.IntRange(0, int(behaviours)-1).Draw(t, "behaviour"))
+	m.become(behaviour(rapid.IntRange(0, int(behaviours)-1).Draw(t, "behaviour")))
+}
+
+func (m *model) become(b behaviour) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.behaviour = b
+	close(m.changed)
+	m.behaviour, m.changed = b, make(chan struct{})
 }
 
 func (m *model) open() {
@@ -178,11 +186,12 @@ func (m *model) check() {
 
 // finish drains the queue and checks that nothing is missing.
 func (m *model) finish() {
-	m.mu.Lock()
-	m.behaviour = takeAll
-	m.mu.Unlock()
+	m.become(takeAll)
 	time.Sleep(time.Hour) // retries, delays and time-outs are over
 	m.check()
+	if n := m.q.Stats().Size; n > 0 {
+		m.t.Errorf("%d messages are still held after an hour in which all could be handed on", n)
+	}
 	m.close()
 	if m.disk != nil {
 		m.open()
@@ -209,7 +218,7 @@ func (m *model) finish() {
 
 func newModel(t *rapid.T) *model {
 	flip := func(name string) bool { return rapid.Bool().Draw(t, name) }
-	m := &model{t: t, rng: 1}
+	m := &model{t: t, rng: 1, changed: make(chan struct{})}
 	for _, name := range []string{"a", "b", "c", "d"} {
 		m.origins = append(m.origins, &origin{name: name, next: 1})
 	}

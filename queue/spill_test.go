@@ -3,6 +3,7 @@ package queue
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -263,6 +264,51 @@ func TestWindowClosedAtShutdown(t *testing.T) {
 		r.wantGot()
 		if took := time.Since(start); took != 0 || len(d.records) != 6 {
 			t.Errorf("took %v, %d messages on disk", took, len(d.records))
+		}
+	})
+}
+
+// A Put that fails on its way to disk leaves the queue as it was: in memory, and
+// with nothing read from disk before its turn.
+func TestPutFailsOnItsWayToDisk(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := open(t, Options{Kind: Main, Params: assisted(), OpenStore: new(disk).open(0)})
+		release := r.sink.hold()
+		r.run()
+		synctest.Wait()
+		r.memStore().broken = errors.New("input/output error")
+		stored := message.WithAck(t.Context(), message.Stored)
+		if err := r.Put(stored, batchOf(message.LightDelay, "0").All()); err == nil {
+			t.Error("Put took what the store refused")
+		}
+		synctest.Wait()
+		r.memStore().broken = nil
+		r.put(t.Context(), texts(1, 6)...)
+		synctest.Wait()
+		if s := r.memStore(); s.read != 0 || r.onDisk() != 2 {
+			t.Errorf("%d messages on disk, %d read before their turn", r.onDisk(), s.read)
+		}
+		release()
+		synctest.Wait()
+		r.wantGot(texts(1, 6)...)
+		r.end()
+	})
+}
+
+// What is stored while memory is empty is handed on at once.
+func TestStoredIsHandedOnAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := open(t, Options{Kind: Main, Params: assisted(), OpenStore: new(disk).open(0)}).run()
+		for i := 1; i <= 3; i++ {
+			synctest.Wait()
+			r.put(message.WithAck(t.Context(), message.Stored), fmt.Sprint(i))
+			synctest.Wait()
+			r.wantGot(texts(1, i)...)
+		}
+		start := time.Now()
+		r.end()
+		if took := time.Since(start); took != 0 {
+			t.Errorf("an empty queue took %v to end", took)
 		}
 	})
 }
