@@ -30,6 +30,7 @@ const Differences = `## What is different on purpose
 - **Parsers**: fractions of a second keep up to nine digits (rsyslogd prints garbage beyond six); overlong tags are cut
   where rsyslogd prints memory; a year before an RFC 3164 timestamp is read; ` + "`parser.parseHostnameAndTag`" + ` and
   ` + "`parser.spaceLFOnReceive`" + ` do what their names say.
+- **Overlong lines over TCP** are split without loss; rsyslogd loses a byte at each split.
 - **Expressions**: ` + "`==`" + ` with a JSON number on the right compares it; numbers are not cut to 32 bits when
   ordered; an endless circle of calls is an error.
 - **Own messages** carry the program's name; called as rsyslogd they carry rsyslogd's.

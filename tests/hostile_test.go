@@ -27,6 +27,15 @@ func idle(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
+// hangup closes the idle connections.
+func hangup(ts *testscript.TestScript, neg bool, args []string) {
+	b := benchOf(ts)
+	for _, c := range b.held {
+		c.Close()
+	}
+	b.held = nil
+}
+
 // garbage tcp|udp PORT SEED BYTES sends random bytes; over TCP over several
 // connections, over UDP in datagrams of random length. That the peer closes a
 // connection is its good right.

@@ -14,6 +14,7 @@ import (
 // Every file in scenarios/ is one behaviour, told as a script against the real
 // daemon: its name and its first line are the specification. The table below lists
 // the commands; each is documented where it is defined.
+//
 // Scripts write configurations with $WORK in them; ports are 0 and reported
 // through listenPortFileName.
 
@@ -60,6 +61,7 @@ func TestScenarios(t *testing.T) {
 			"send":     send,
 			"numbers":  numbers,
 			"idle":     idle,
+			"hangup":   hangup,
 			"garbage":  garbage,
 			"hello":    hello,
 			"inorder":  inOrder,
