@@ -30,6 +30,10 @@ func (e *Engine) Accounts() []AccountOf {
 		all = append(all, AccountOf{"ruleset", r.Name, r.Ledger.Read()})
 	}
 	for _, a := range e.actions {
+		if q := a.Queue(); q != nil {
+			s := q.Stats()
+			all = append(all, AccountOf{"queue", s.Name, s.Accounts})
+		}
 		all = append(all, AccountOf{"action", a.Name(), a.Ledger().Read()})
 	}
 	return all

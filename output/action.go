@@ -187,7 +187,7 @@ func (a *Action) attempt(ctx context.Context, v message.View) (message.View, tim
 		}
 		switch {
 		case err == nil:
-			a.retry.inRow = 0
+			a.works()
 		case errors.Is(err, ErrUnacceptable):
 			a.setAside(v.At(0), err)
 			v = v.Slice(1, v.Len())

@@ -46,6 +46,7 @@ type retry struct {
 	tries int       // refused in this retrying phase
 	nbr   int       // suspensions in a row, at most 20, as rsyslog counts them
 	inRow int       // times it was resumed and failed at once
+	told  bool      // the failure has been reported; nothing has been delivered since
 	until time.Time // when the next try is due
 	since time.Time // when the failure began; zero while the output works
 }
@@ -83,14 +84,26 @@ func (a *Action) failed(err error) {
 	}
 	r.phase, r.tries, r.until = retrying, 0, now
 	a.spells.failed.Add(1)
-	if r.nbr == 0 || r.again {
+	if !r.told || r.again {
 		a.log(severityError, "action '%s': %v", a.opts.Name, err)
 	}
-	if r.report {
+	if r.report && (!r.told || r.again) {
 		a.log(severityWarning, "action '%s' suspended (module '%s'), retry %d. There should be "+
 			"messages before this one giving the reason for suspension.", a.opts.Name, a.opts.Module, r.nbr)
 	}
+	r.told = true
 	r.inRow++
+}
+
+// works notes a delivery. An output that says it could be used again and fails at
+// once, as a file on a full disk, has not been resumed for whom reads the log.
+func (a *Action) works() {
+	r := &a.retry
+	r.inRow = 0
+	if r.told && r.report {
+		a.log(severityInfo, "action '%s' resumed (module '%s')", a.opts.Name, a.opts.Module)
+	}
+	r.told = false
 }
 
 // resume says whether the output may be used, and if not, how long to wait.
@@ -146,9 +159,6 @@ func (a *Action) isReady(now time.Time) {
 	a.spells.resumed.Add(1)
 	a.spells.duration.Add(int64(now.Sub(r.since)))
 	r.since = time.Time{}
-	if r.report {
-		a.log(severityInfo, "action '%s' resumed (module '%s')", a.opts.Name, a.opts.Module)
-	}
 }
 
 // suspend gives the output up for a time that grows with every ten suspensions
