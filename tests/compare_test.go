@@ -79,7 +79,7 @@ func sameRun(ts *testscript.TestScript, who string, args []string) {
 	port(ts, false, []string{"SAMEPORT", portFile})
 	send(ts, false, []string{args[1], ts.Getenv("SAMEPORT"), args[2]})
 	lines(ts, false, []string{who + "/out", args[3]})
-	stop(ts, false, []string{who})
+	shutdown(ts, false, []string{who})
 	if tcp != nil {
 		tcp.drain()
 	}

@@ -172,9 +172,9 @@ func loggen(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-// stop NAME ends a process with SIGTERM; it must exit 0, or not with "! stop".
+// shutdown NAME ends a process with SIGTERM; it must exit 0, or not with "! shutdown".
 // The standard error of the process is then in NAME.stderr.
-func stop(ts *testscript.TestScript, neg bool, args []string) {
+func shutdown(ts *testscript.TestScript, neg bool, args []string) {
 	p := find(ts, args[0])
 	p.cmd.Process.Signal(syscall.SIGTERM)
 	ended(ts, args[0], p)

@@ -53,7 +53,7 @@ func TestScenarios(t *testing.T) {
 			"rsyslogd": rsyslogd,
 			"loggen":   loggen,
 			"run":      run,
-			"stop":     stop,
+			"shutdown": shutdown,
 			"exits":    exits,
 			"signal":   signal,
 			"port":     port,
@@ -102,6 +102,27 @@ func setup(e *testscript.Env) error {
 		}
 		return os.WriteFile(path, []byte(strings.ReplaceAll(string(text), "$WORK", e.WorkDir)), 0o644)
 	})
+}
+
+// TestNoScriptEndsEarly: testscript has a command stop of its own, which ends the
+// script; what comes after it is never run, and the script has passed. Ours is shutdown.
+func TestNoScriptEndsEarly(t *testing.T) {
+	scripts, err := filepath.Glob("scenarios/*.txtar")
+	if err != nil || len(scripts) == 0 {
+		t.Fatalf("no scenarios: %v", err)
+	}
+	for _, name := range scripts {
+		text, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		script, _, _ := strings.Cut(string(text), "\n-- ")
+		for line := range strings.Lines(script) {
+			if line = strings.TrimPrefix(line, "! "); strings.HasPrefix(line, "stop") || strings.HasPrefix(line, "skip") {
+				t.Errorf("%s would end early: %s", name, line)
+			}
+		}
+	}
 }
 
 // needs fails the test when a peer is missing: a test that is skipped says nothing.
