@@ -162,6 +162,7 @@ func (e *Engine) Run(ctx context.Context) error {
 			errs = multierror.Append(errs, r.queue.Close())
 		}
 	}
+	e.log.flush()
 	return errs.ErrorOrNil()
 }
 

@@ -221,6 +221,29 @@ func TestPortTaken(t *testing.T) {
 	r.waitFor("the message", func() bool { return strings.Contains(r.file("log"), "over the other") })
 }
 
+// A queue that is full for good, behind an action that will never work again,
+// does not keep the daemon from stopping, nor own messages from being accounted for.
+func TestStopsWithAFullQueue(t *testing.T) {
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, port, _ := net.SplitHostPort(ln.Addr().String())
+	ln.Close()
+	r := start(t, plain+`
+		global(processInternalMessages="on" inputs.timeout.shutdown="100")
+		main_queue(queue.size="100" queue.timeoutEnqueue="-1" queue.timeoutShutdown="50" queue.timeoutActionCompletion="50")
+		action(type="omfwd" target="127.0.0.1" port="`+port+`" protocol="tcp" action.resumeRetryCount="-1")`)
+	r.send("tcp", strings.Repeat("<13>Nov 21 10:20:30 host a: text\n", 500))
+	r.waitFor("a full queue", func() bool { return r.order[0].queue.Stats().Size >= 100 })
+	r.stop()
+	for _, a := range r.Accounts() {
+		if a.Queued() != 0 {
+			t.Errorf("%s %s: %+v does not add up", a.Kind, a.Name, a.Account)
+		}
+	}
+}
+
 func TestErrorsHavePlaces(t *testing.T) {
 	for _, c := range []struct{ config, want string }{
 		{`module(load="imupd")`, `1:13: there is no module "imupd"`},

@@ -146,6 +146,10 @@ func (l *ownLog) Addrs() []string         { return nil }
 func (l *ownLog) Listen() error           { return nil }
 func (l *ownLog) Ledger() *message.Ledger { return &l.ledger }
 
+// lastCarry is how long the rules may take to accept what is logged at the end:
+// their queue may be full for good.
+const lastCarry = time.Second
+
 // Run carries messages until ctx is cancelled, and then what is still waiting.
 func (l *ownLog) Run(ctx context.Context, to message.Handler) error {
 	for {
@@ -153,10 +157,20 @@ func (l *ownLog) Run(ctx context.Context, to message.Handler) error {
 		case <-l.ready:
 			l.carry(ctx, to)
 		case <-ctx.Done():
-			l.carry(context.WithoutCancel(ctx), to)
+			last, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastCarry)
+			defer cancel()
+			l.carry(last, to)
 			return nil
 		}
 	}
+}
+
+// flush hands what was logged after the rules had stopped to the system log.
+func (l *ownLog) flush() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.toSystemLog(l.waiting)
+	l.waiting = nil
 }
 
 func (l *ownLog) carry(ctx context.Context, to message.Handler) {
@@ -207,6 +221,9 @@ func (l *ownLog) message(m ownMessage) *message.Message {
 // toSystemLog hands messages to whoever reads /dev/log. as rsyslog with
 // processInternalMessages off.
 func (l *ownLog) toSystemLog(ms []ownMessage) {
+	if len(ms) == 0 {
+		return
+	}
 	c, err := net.Dial("unixgram", "/dev/log")
 	if err != nil {
 		l.ledger.Discard(message.Stopped, len(ms))
