@@ -105,8 +105,8 @@ func (q *Queue) contexts() {
 //     discarded. A sender that can wait is so slowed to one message lost for each
 //     timeoutEnqueue; with -1 none is lost.
 //   - A disk-assisted queue goes to disk instead, a Disk queue always does.
-//     Put then returns after the commit, except for messages of NoDelay inputs,
-//     which cannot be held up for it.
+//     Put then returns after the commit; but main and ruleset queues do not hold
+//     up NoDelay inputs for it.
 //
 // Under message.Stored nothing is discarded for want of room, a queue in memory
 // is passed by, and a disk-assisted one goes to disk: passing by means that Put
@@ -116,11 +116,11 @@ func (q *Queue) contexts() {
 // When ctx ends before every message is taken, or when the queue is shut down,
 // the error says which were not.
 func (q *Queue) Put(ctx context.Context, v message.View) error {
-	if v.Len() == 0 {
-		return nil
-	}
 	if q.set.sampling > 0 {
 		v = q.sample(v)
+	}
+	if v.Len() == 0 {
+		return nil
 	}
 	ack := message.AckOf(ctx)
 	if q.set.typ == Direct || ack >= message.Delivered || ack == message.Stored && q.store == nil {
