@@ -33,6 +33,17 @@ const Differences = `## What is different on purpose
 - **Overlong lines over TCP** are split without loss; rsyslogd loses a byte at each split.
 - **Expressions**: ` + "`==`" + ` with a JSON number on the right compares it; numbers are not cut to 32 bits when
   ordered; an endless circle of calls is an error.
+- **Templates**: ` + "`date-utc`" + ` converts fractions of any length (rsyslogd takes their digits for microseconds); ` + "`date-ordinal`" + `
+  and ` + "`date-week`" + ` count days of the date shown (rsyslogd subtracts the zone's offset twice); ` + "`date-rfc3164-buggyday`" + ` is
+  given where it is asked for, even if another template showed the same time before; ` + "`secpath-replace`" + ` replaces every slash
+  (rsyslogd may leave the second of two); subtree templates print their JSON in text outputs; unknown options, expressions
+  that cannot be compiled and positions that make no sense are errors. A message behind an action queue gets its ` + "`uuid`" + `
+  there, if it had none before. From later versions and other builds come ` + "`option.jsonftree`" + `, ` + "`omitifzero`" + `, ` + "`escape-octal`" + `, ` + "`date-iso-week`" + `,
+  ` + "`date-iso-week-year`" + `, ` + "`F,n+`" + ` and ` + "`fromhost-port`" + `.
+- **Regular expressions** take linear time, whatever the text. They have no back-references, see UTF-8 characters
+  (a dot is one of them, not a byte), repeat at most 1000 times, take ` + "`\\<`" + ` and ` + "`\\>`" + ` for ` + "`\\b`" + `, and among several ways to match
+  the same text may choose other submatches than glibc.
+- **Variables** are trees of at most 64 levels; copying a huge number does not print ` + "`1e+300.0`" + `.
 - **Own messages** carry the program's name; called as rsyslogd they carry rsyslogd's.
 - **The working directory** stays as it is in the foreground, unless called rsyslogd.
 `

@@ -34,6 +34,14 @@ func TestParseJSON(t *testing.T) {
 	}
 }
 
+// TestParseJSONDepth: as many levels as libfastjson allows; one more is rejected below.
+func TestParseJSONDepth(t *testing.T) {
+	v := mustJSON(t, NewEnv("h"), strings.Repeat("[", maxJSONDepth)+strings.Repeat("]", maxJSONDepth))
+	if got := v.depth(maxDepth); got != maxJSONDepth {
+		t.Errorf("%d levels", got)
+	}
+}
+
 func TestParseJSONRejects(t *testing.T) {
 	for _, in := range []string{"", "5", "-5", "1.5", "null", "nul", "truth ", "[", "[1", `["x`, `{"a"`, `{"a":`, `{"a":1`,
 		`[-]`, `[+1]`, `[.5]`, `[1.2.3]`, `[1-2]`, `[--1]`, `[1e1e1]`, `[1--2]`, `[0x10]`, `[5x]`, `[5infinity]`, `[-x]`, `[nullx]`, `[1 2]`, `[,1]`, `[1,,2]`,

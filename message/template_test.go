@@ -75,7 +75,7 @@ func TestNewTemplate(t *testing.T) {
 		want   string // or the error
 	}{
 		{TemplateParams{Type: "string", String: `\n%pri%`}, nil, `\n34`}, {TemplateParams{Type: "string", String: `\n%pri%`, Legacy: true}, nil, "\n34"},
-		{TemplateParams{Type: "string", String: `%pri:1:1`}, nil, "3"}, {TemplateParams{Type: "string"}, nil, ""},
+		{TemplateParams{Type: "string", String: `%pri:1:1`}, nil, "3"}, {TemplateParams{Type: "string", String: `%pri:::csv:name`}, nil, `"34"`}, {TemplateParams{Type: "string"}, nil, ""},
 		{TemplateParams{Type: "list"}, part, "34"}, {TemplateParams{Type: "subtree", Subtree: "$!a"}, nil, `{ "b": 1 }`},
 		{TemplateParams{Type: "plugin", Plugin: TraditionalForwardFormat}, nil, "<34>Oct 11 22:14:15 mymachine su[77]: 'su root' failed"},
 		{TemplateParams{Type: "list"}, nil, `needs parts in braces`}, {TemplateParams{Type: "subtree"}, nil, "needs the parameter subtree"},
