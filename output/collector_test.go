@@ -128,17 +128,13 @@ func wantRead(t *testing.T, conn net.Conn, want string) {
 // waitForFIN waits until the peer's end has come, without taking it.
 func waitForFIN(t *testing.T, s *stream) {
 	t.Helper()
-	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); {
-		var n int
-		var err error
-		must(t, s.raw.Control(func(fd uintptr) {
-			n, _, err = unix.Recvfrom(int(fd), make([]byte, 1), unix.MSG_PEEK|unix.MSG_DONTWAIT)
-		}))
-		if n == 0 && err == nil || err != nil && !errors.Is(err, unix.EAGAIN) {
-			return
+	must(t, onSocket(s.conn, func(fd int) error {
+		n, err := unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLRDHUP}}, 20_000)
+		if n == 0 && err == nil {
+			err = errors.New("the peer's end did not come")
 		}
-	}
-	t.Fatal("the peer's FIN did not come")
+		return err
+	}))
 }
 
 func readUntil(conn net.Conn, end string) (string, error) {

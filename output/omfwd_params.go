@@ -26,26 +26,27 @@ type StreamFiles struct {
 
 // OMFwdParams are the parameters of action(type="omfwd").
 type OMFwdParams struct {
-	Target          []string `conf:"target" doc:"Host to send to. Several form a pool: over TCP, messages go to each in turn." status:"full"`
-	TargetSRV       string   `conf:"targetsrv" doc:"Find the targets by DNS SRV records; not there, an error." status:"none"`
-	Port            []string `conf:"port" doc:"Port, one for all targets or one each; default 514." status:"full"`
-	Protocol        string   `conf:"protocol,enum=udp|tcp" default:"udp" doc:"udp or tcp." status:"full"`
-	Template        string   `conf:"template" doc:"Template of what is sent; default RSYSLOG_TraditionalForwardFormat. As in rsyslog, at most maxMessageSize bytes of it are sent." status:"full"`
-	Framing         string   `conf:"tcp_framing,enum=traditional|octet-counted" default:"traditional" doc:"traditional ends messages with a delimiter, octet-counted begins them with their length (RFC 6587)." status:"full"`
-	FrameDelimiter  int      `conf:"tcp_framedelimiter,min=0,max=255" default:"10" doc:"Code of the delimiter of traditional framing." status:"full"`
-	ZipLevel        int      `conf:"ziplevel,min=0,max=9" doc:"Compress each message that gets shorter by it: z and a zlib stream, as rsyslog reads it. 0 is off." status:"full"`
-	CompressionMode string   `conf:"compression.mode,enum=none|single|stream:always" doc:"none or single (see zipLevel). stream:always is not there." status:"partial"`
-	Compression     string   `conf:"compression.driver" default:"zlib" doc:"zlib; zstd is not there." status:"partial"`
-	StreamFlush     bool     `conf:"compression.stream.flushontxend" default:"on" doc:"Accepted; goes with stream:always." status:"none"`
-	RebindInterval  int      `conf:"rebindinterval" doc:"Messages after which the connection is closed and opened anew, so that a load balancer can move it; 0 is never." status:"full"`
-	RebindTCP       int      `conf:"tcp.rebindinterval" doc:"rebindInterval for TCP ($ActionSendTCPRebindInterval)." status:"full"`
-	RebindUDP       int      `conf:"udp.rebindinterval" doc:"rebindInterval for UDP ($ActionSendUDPRebindInterval)." status:"full"`
-	ResendLast      bool     `conf:"resendlastmsgonreconnect" doc:"After a connection was lost, send its last message again even if it was acknowledged." status:"full"`
-	ResendUnacked   bool     `conf:"resendunacknowledged" default:"on" doc:"After a connection was lost, send again what the peer's kernel had not acknowledged (sysrelay's own)." status:"full"`
-	CheckConnection bool     `conf:"extendedconnectioncheck" default:"on" doc:"Look whether the peer has closed the connection before every write." status:"full"`
-	MaxErrors       int      `conf:"maxerrormessages" doc:"Accepted; an error is reported once per failure." status:"none"`
-	ConErrSkip      int      `conf:"conerrskip" doc:"Accepted; a connection error is reported once per failure." status:"none"`
-	PoolResume      int      `conf:"pool.resumeinterval" default:"30" doc:"Seconds after which a target of a pool that failed is tried again." status:"full"`
+	Target           []string `conf:"target" doc:"Host to send to. Several form a pool: over TCP, messages go to each in turn." status:"full"`
+	TargetSRV        string   `conf:"targetsrv" doc:"Find the targets by DNS SRV records; not there, an error." status:"none"`
+	Port             []string `conf:"port" doc:"Port, one for all targets or one each; default 514." status:"full"`
+	Protocol         string   `conf:"protocol,enum=udp|tcp" default:"udp" doc:"udp or tcp." status:"full"`
+	Template         string   `conf:"template" doc:"Template of what is sent; default RSYSLOG_TraditionalForwardFormat. As in rsyslog, at most maxMessageSize bytes of it are sent." status:"full"`
+	Framing          string   `conf:"tcp_framing,enum=traditional|octet-counted" default:"traditional" doc:"traditional ends messages with a delimiter, octet-counted begins them with their length (RFC 6587)." status:"full"`
+	FrameDelimiter   int      `conf:"tcp_framedelimiter,min=0,max=255" default:"10" doc:"Code of the delimiter of traditional framing." status:"full"`
+	ZipLevel         int      `conf:"ziplevel,min=0,max=9" doc:"Compress each message that gets shorter by it: z and a zlib stream, as rsyslog reads it. 0 is off." status:"full"`
+	CompressionMode  string   `conf:"compression.mode,enum=none|single|stream:always" doc:"none or single (see zipLevel). stream:always is not there." status:"partial"`
+	Compression      string   `conf:"compression.driver" default:"zlib" doc:"zlib; zstd is not there." status:"partial"`
+	StreamFlush      bool     `conf:"compression.stream.flushontxend" default:"on" doc:"Accepted; goes with stream:always." status:"none"`
+	RebindInterval   int      `conf:"rebindinterval" doc:"Messages after which the connection is closed and opened anew, so that a load balancer can move it; 0 is never." status:"full"`
+	RebindTCP        int      `conf:"tcp.rebindinterval" doc:"rebindInterval for TCP ($ActionSendTCPRebindInterval)." status:"full"`
+	RebindUDP        int      `conf:"udp.rebindinterval" doc:"rebindInterval for UDP ($ActionSendUDPRebindInterval)." status:"full"`
+	ResendLast       bool     `conf:"resendlastmsgonreconnect" doc:"After a connection was lost, send its last message again even if it was acknowledged." status:"full"`
+	ResendUnacked    bool     `conf:"resendunacknowledged" default:"on" doc:"After a connection was lost, send again what the peer's kernel had not acknowledged (sysrelay's own)." status:"full"`
+	ResendAfterReset int64    `conf:"resendafterreset,type=size" doc:"After a connection was reset, which means that the peer's program died before it had read everything, send the last so many bytes again although they were acknowledged: duplicates instead of loss (sysrelay's own). 0 is off." status:"full"`
+	CheckConnection  bool     `conf:"extendedconnectioncheck" default:"on" doc:"Look whether the peer has closed the connection before every write." status:"full"`
+	MaxErrors        int      `conf:"maxerrormessages" doc:"Accepted; an error is reported once per failure." status:"none"`
+	ConErrSkip       int      `conf:"conerrskip" doc:"Accepted; a connection error is reported once per failure." status:"none"`
+	PoolResume       int      `conf:"pool.resumeinterval" default:"30" doc:"Seconds after which a target of a pool that failed is tried again." status:"full"`
 
 	UDPSendToAll bool  `conf:"udp.sendtoall" doc:"Send to every address of the target's name, not only to the first." status:"full"`
 	UDPSendDelay int   `conf:"udp.senddelay" doc:"Microseconds to wait after each message." status:"full"`

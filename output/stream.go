@@ -52,6 +52,7 @@ type streamOptions struct {
 	check  bool // look for the peer's FIN before writing
 	resend bool // keep what is not acknowledged
 	last   bool // keep the last message, acknowledged or not
+	unread int  // keep that many bytes that are acknowledged, for a reset
 }
 
 func newStream(to hostPort, conn *net.TCPConn, o streamOptions) (*stream, error) {
@@ -161,6 +162,7 @@ func (s *stream) writeBytes(ctx context.Context, b []byte) (n int, err error) {
 	return n, s.fail(err)
 }
 
+// fail says what failed; the cause can still be told from it.
 func (s *stream) fail(err error) error {
 	if err == nil {
 		return nil
@@ -170,10 +172,7 @@ func (s *stream) fail(err error) error {
 
 // release gives chunks back that are not needed any more, as of the last write.
 func (s *stream) release(free func(*chunk)) {
-	acked := s.sent
-	if s.resend {
-		acked -= int64(s.outq)
-	}
+	acked := s.acked() - int64(s.unread)
 	n, kept := 0, 0
 	if s.last {
 		kept = 1
@@ -185,17 +184,26 @@ func (s *stream) release(free func(*chunk)) {
 	s.unacked = s.unacked[:copy(s.unacked, s.unacked[n:])]
 }
 
+// acked is how far the stream needs not be sent again, were it lost now.
+func (s *stream) acked() int64 {
+	if s.resend {
+		return s.sent - int64(s.outq)
+	}
+	return s.sent
+}
+
 // abandon closes a connection that failed and returns the chunks with messages
 // to be sent again. What the kernel still has of them is thrown away, so that it
-// does not arrive twice.
-func (s *stream) abandon() []*chunk {
+// does not arrive twice. A reset means that the peer's program had not read all
+// that its kernel had acknowledged.
+func (s *stream) abandon(cause error) []*chunk {
 	// The connection is given up whatever these say.
 	_ = s.raw.Control(s.ask)
 	_ = s.conn.SetLinger(0)
 	_ = s.conn.Close()
-	acked := s.sent
-	if s.resend {
-		acked -= int64(s.outq)
+	acked := s.acked()
+	if errors.Is(cause, unix.ECONNRESET) || errors.Is(cause, unix.EPIPE) {
+		acked -= int64(s.unread)
 	}
 	rest := s.unacked[:0]
 	for i, c := range s.unacked {

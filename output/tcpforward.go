@@ -26,7 +26,8 @@ const (
 // kernel has acknowledged it, it is kept, and after a lost connection it is sent
 // again, so that a peer that restarts costs nothing that was under way; some may
 // arrive twice. What the peer's kernel had acknowledged and its program not read
-// is lost with it: plain TCP does not tell. RELP does.
+// is lost with it: plain TCP tells at most that there was something, by a reset.
+// resendAfterReset then sends the last bytes again. RELP knows exactly.
 type tcpForward struct {
 	wire
 	opts   streamOptions
@@ -58,7 +59,7 @@ type target struct {
 
 func newTCPForward(p OMFwdParams, d Deps, w wire) *tcpForward {
 	o := &tcpForward{wire: w, rebind: p.rebind(), log: d.Log, now: d.Env.Now,
-		opts: streamOptions{check: p.CheckConnection, resend: p.ResendUnacked, last: p.ResendLast}}
+		opts: streamOptions{check: p.CheckConnection, resend: p.ResendUnacked, last: p.ResendLast, unread: int(p.ResendAfterReset)}}
 	for _, a := range p.addresses() {
 		o.targets = append(o.targets, &target{dialer: dialer{Dialing: p.Dialing, to: a, timeout: dialTimeout}})
 	}
@@ -116,12 +117,12 @@ func (o *tcpForward) adopt(ctx context.Context, t *target) error {
 			o.orphans = slices.Delete(o.orphans, 0, 1)
 		}
 		if err != nil {
-			o.lose(t)
+			o.lose(t, err)
 			return err
 		}
 		t.stream.release(o.recycle)
 	}
-	o.log(severityInfo, fmt.Sprintf("%d messages without acknowledgement from lost connections were sent again to %s", n, t.to))
+	o.log(severityInfo, fmt.Sprintf("%d messages of lost connections that may not have been read were sent again to %s", n, t.to))
 	return nil
 }
 
@@ -143,7 +144,7 @@ func (o *tcpForward) send(ctx context.Context, t *target, v message.View) (n int
 			o.recycle(c)
 		}
 		if err != nil {
-			o.lose(t)
+			o.lose(t, err)
 			return n, err
 		}
 		t.stream.release(o.recycle)
@@ -184,11 +185,11 @@ func (o *tcpForward) recycle(c *chunk) {
 }
 
 // lose gives up a connection and keeps what has to be sent again.
-func (o *tcpForward) lose(t *target) {
+func (o *tcpForward) lose(t *target, cause error) {
 	if t.stream == nil {
 		return
 	}
-	o.orphans = append(t.stream.abandon(), o.orphans...)
+	o.orphans = append(t.stream.abandon(cause), o.orphans...)
 	t.stream = nil
 	size := 0
 	for i, c := range slices.Backward(o.orphans) {
@@ -229,7 +230,7 @@ func (o *tcpForward) rebindIfDue(ctx context.Context, t *target) error {
 		_ = t.stream.Close()
 		t.stream = nil
 	} else {
-		o.lose(t)
+		o.lose(t, nil)
 	}
 	return o.connect(ctx, t)
 }

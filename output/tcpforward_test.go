@@ -205,3 +205,33 @@ func TestNoSecondWait(t *testing.T) {
 	must(t, err)
 	conn.Close()
 }
+
+// TestResendAfterReset: a peer that closes before it has read everything resets
+// the connection; one that has read all does not.
+func TestResendAfterReset(t *testing.T) {
+	for _, c := range []struct {
+		reads bool
+		keep  int64
+		want  string
+	}{{false, 8, "two\nlast\nend\n"}, {false, 0, "end\n"}, {true, 8, "end\n"}} {
+		ln := listen(t)
+		p := fwdParams(ln.Addr())
+		p.ResendAfterReset = c.keep
+		o, _ := newOMFwd(t, p)
+		a, _ := newAction(t, o, nil)
+		conn := accept(t, ln, func() { must(t, handle(a, "one")) })
+		must(t, handle(a, "two"))
+		must(t, handle(a, "last"))
+		s := o.(*tcpForward).targets[0].stream
+		if !s.drain(t.Context(), 20*time.Second) {
+			t.Fatal("the peer's kernel acknowledges nothing")
+		}
+		if c.reads {
+			wantRead(t, conn, "one\ntwo\nlast\n")
+		}
+		conn.Close()
+		waitForFIN(t, s)
+		conn = accept(t, ln, func() { must(t, handle(a, "end")) })
+		wantRead(t, conn, c.want)
+	}
+}
