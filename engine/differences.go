@@ -44,6 +44,21 @@ const Differences = `## What is different on purpose
   (a dot is one of them, not a byte), repeat at most 1000 times, take ` + "`\\<`" + ` and ` + "`\\>`" + ` for ` + "`\\b`" + `, and among several ways to match
   the same text may choose other submatches than glibc.
 - **Variables** are trees of at most 64 levels; copying a huge number does not print ` + "`1e+300.0`" + `.
+- **omfile writes whole lines.** What a full disk leaves of a line is taken back and written again when there is room; rsyslogd
+  glues the next line to it. What kill -9 leaves of a line is removed at the next start (an extended attribute,
+  ` + "`user.sysrelay.open`" + `, marks files that are open). A file that was moved away is opened anew within two seconds, without a HUP.
+- **Files named by messages** stay below the directory their template begins with; ` + "`..`" + ` and symbolic links below it are refused,
+  as are files with several names, pipes and devices. A template that does not begin with a directory names files below the
+  working directory. The message is set aside. ` + "`dynafile.dangerousPermitPathEscape=\"on\"`" + ` gives this up.
+- **omfile, smaller things**: 512 dynamic files stay open (rsyslogd: 10); with ` + "`zipLevel`" + ` every write is a gzip member of its own;
+  ` + "`asyncWriting`" + ` has no effect, a queue does the same; when ` + "`rotation.sizeLimitCommand`" + ` fails, the file goes on growing and the command is tried again
+  a minute later; ` + "`sig.provider`" + ` and ` + "`cry.provider`" + ` are errors.
+- **omfwd over TCP sends again** what the collector's kernel had not acknowledged when a connection was lost
+  (` + "`resendUnacknowledged=\"off\"`" + ` gives that up). A collector that accepts nothing for ten seconds, or does not answer a connection request for five, is a failure.
+- **omfwd over UDP** looks the target's name up again every five minutes.
+- **omrelp keeps a refused message** and tries again; it is set aside after three refusals over a minute. librelp drops it at once.
+- **Unacceptable messages are set aside**: written to ` + "`action.errorfile`" + ` and counted, never in the way of others.
+- **Waits between tries** are up to a tenth longer than ` + "`action.resumeInterval`" + ` says, so that many relays do not return at once; 0 is 100 ms.
 - **Own messages** carry the program's name; called as rsyslogd they carry rsyslogd's.
 - **The working directory** stays as it is in the foreground, unless called rsyslogd.
 `
