@@ -51,7 +51,7 @@ const Differences = `## What is different on purpose
   as are files with several names, pipes and devices. A template that does not begin with a directory names files below the
   working directory. The message is set aside. ` + "`dynafile.dangerousPermitPathEscape=\"on\"`" + ` gives this up.
 - **omfile, smaller things**: 512 dynamic files stay open (rsyslogd: 10); with ` + "`zipLevel`" + ` every write is a gzip member of its own;
-  ` + "`asyncWriting`" + ` has no effect, a queue does the same; when ` + "`rotation.sizeLimitCommand`" + ` fails, the file goes on growing and the command is tried again
+  ` + "`asyncWriting`" + ` is what an action queue does; when ` + "`rotation.sizeLimitCommand`" + ` fails, the file goes on growing and the command is tried again
   a minute later; ` + "`sig.provider`" + ` and ` + "`cry.provider`" + ` are errors.
 - **omfwd over TCP sends again** what the collector's kernel had not acknowledged when a connection was lost
   (` + "`resendUnacknowledged=\"off\"`" + ` gives that up). A collector that accepts nothing for ten seconds, or does not answer a connection request for five, is a failure.
