@@ -276,8 +276,12 @@ func TestIMRELPStops(t *testing.T) {
 	<-entered
 	send(t, c, frame(3, "syslog", "b"))
 	cancel()
+	s.waitInterrupt(t, in)
 	close(release)
 	got, _ := answers(t, c, 4)
+	if _, err := c.Read(make([]byte, 1)); err != io.EOF {
+		t.Errorf("the session ended with %v; answers under way could be lost", err)
+	}
 	if want := "0 serverclose 0\n"; strings.TrimPrefix(got, answersTo(s)) != want {
 		t.Errorf("messages %q, answers %q", s.texts, got)
 	}
