@@ -211,6 +211,9 @@ func TestFullDisk(t *testing.T) {
 							t.Fatal(err)
 						}
 						wantWholeLines(t, dir+"/log")
+						if p.File != "" && o.TryResume(t.Context()) == nil {
+							t.Error("TryResume says yes while there is no room")
+						}
 						growDisk(t, dir, 8<<10)
 					}
 				}

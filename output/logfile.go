@@ -38,6 +38,7 @@ type logFile struct {
 	crashed bool // its last writer did not close it
 	good    int64
 	torn    bool // the file ends in half a line
+	needs   int  // bytes there was no room for at the last write
 	missing bool // the name was gone at the last look
 	checked time.Time
 	used    time.Time
@@ -92,6 +93,7 @@ func (f *logFile) append(l *lines) (int, error) {
 	}
 	n, err := f.file.Write(b)
 	f.size += int64(n)
+	f.needs = 0
 	if err != nil {
 		return f.takeBack(l, n, err)
 	}
@@ -117,6 +119,9 @@ func (f *logFile) takeBack(l *lines, n int, cause error) (int, error) {
 		count, end = 0, 0
 	}
 	err := f.fail("write to", cause)
+	if errors.Is(cause, unix.ENOSPC) {
+		f.needs = len(l.buf) - end
+	}
 	if end == n {
 		return count, err
 	}
@@ -261,4 +266,21 @@ func (f *logFile) gather(l *lines, size int, now time.Time) (int, error) {
 	// What was taken on earlier stays; the rest of l is the caller's again.
 	f.held.keep(max(before-n, 0))
 	return max(n-before, 0), err
+}
+
+// room says whether there is room for what there was none for. Trying to write
+// would tell, too, but again and again.
+func (f *logFile) room() error {
+	var st unix.Statfs_t
+	if f.file == nil || f.needs == 0 || unix.Fstatfs(f.fd, &st) != nil {
+		return nil
+	}
+	blocks := st.Bavail
+	if os.Geteuid() == 0 {
+		blocks = st.Bfree
+	}
+	if blocks*uint64(st.Bsize) < uint64(f.needs) {
+		return f.fail("write to", unix.ENOSPC)
+	}
+	return nil
 }

@@ -233,7 +233,7 @@ func (o *omfile) TryResume(context.Context) error {
 	if err := o.static.open(now); err != nil {
 		return err
 	}
-	return o.static.flush(now)
+	return errors.Join(o.static.flush(now), o.static.room())
 }
 
 // TickEvery implements ticker.

@@ -44,7 +44,7 @@ type retry struct {
 
 	phase phase
 	tries int       // refused in this retrying phase
-	nbr   int       // suspensions in a row, at most 20, as rsyslog counts them
+	nbr   int       // suspensions since the last delivery, at most 20
 	inRow int       // times it was resumed and failed at once
 	told  bool      // the failure has been reported; nothing has been delivered since
 	until time.Time // when the next try is due
@@ -99,7 +99,7 @@ func (a *Action) failed(err error) {
 // once, as a file on a full disk, has not been resumed for whom reads the log.
 func (a *Action) works() {
 	r := &a.retry
-	r.inRow = 0
+	r.inRow, r.nbr = 0, 0
 	if r.told && r.report {
 		a.log(severityInfo, "action '%s' resumed (module '%s')", a.opts.Name, a.opts.Module)
 	}
@@ -154,7 +154,7 @@ func (a *Action) tryResume(ctx context.Context) error {
 
 func (a *Action) isReady(now time.Time) {
 	r := &a.retry
-	r.phase, r.nbr = ready, 0
+	r.phase = ready
 	a.suspended.Store(false)
 	a.spells.resumed.Add(1)
 	a.spells.duration.Add(int64(now.Sub(r.since)))
