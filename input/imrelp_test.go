@@ -278,10 +278,11 @@ func TestIMRELPStops(t *testing.T) {
 	cancel()
 	s.waitInterrupt(t, in)
 	close(release)
-	got, _ := answers(t, c, 4)
-	if _, err := c.Read(make([]byte, 1)); err != io.EOF {
-		t.Errorf("the session ended with %v; answers under way could be lost", err)
+	all, err := io.ReadAll(c)
+	if err != nil {
+		t.Errorf("the session ended with %v: answers under way could be lost", err)
 	}
+	got := string(all)
 	if want := "0 serverclose 0\n"; strings.TrimPrefix(got, answersTo(s)) != want {
 		t.Errorf("messages %q, answers %q", s.texts, got)
 	}
