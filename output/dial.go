@@ -49,10 +49,13 @@ func (d *dialer) connect(ctx context.Context) (*net.TCPConn, error) {
 	conn, err := d.dial(ctx, d.to, d.timeout)
 	d.err = nil
 	if n := net.Error(nil); errors.As(err, &n) && n.Timeout() && ctx.Err() == nil {
-		d.failed, d.err = time.Now(), err
+		d.noAnswer(err)
 	}
 	return conn, err
 }
+
+// noAnswer notes that the target did not answer in time.
+func (d *dialer) noAnswer(err error) { d.failed, d.err = time.Now(), err }
 
 // hostPort is a target.
 type hostPort struct{ host, port string }

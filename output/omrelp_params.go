@@ -3,6 +3,7 @@ package output
 import (
 	"errors"
 	"fmt"
+	"net"
 	"time"
 )
 
@@ -15,11 +16,11 @@ type OMRELPModule struct {
 type OMRELPParams struct {
 	Target            string `conf:"target,required" doc:"Host to send to." status:"full"`
 	Port              string `conf:"port" default:"514" doc:"Port." status:"full"`
-	Template          string `conf:"template" doc:"Template of what is sent; default RSYSLOG_ForwardFormat." status:"full"`
-	WindowSize        int    `conf:"windowsize,min=0" doc:"Messages that may wait for their answer; 0 is 128." status:"full"`
+	Template          string `conf:"template" doc:"Template of what is sent; default RSYSLOG_ForwardFormat. As in rsyslog, at most maxMessageSize bytes of it are sent." status:"full"`
+	WindowSize        int    `conf:"windowsize,min=0,max=1000000" doc:"Messages that may wait for their answer; 0 is 128." status:"full"`
 	Timeout           int    `conf:"timeout,min=1" default:"90" doc:"Seconds without any answer after which the connection is given up." status:"full"`
-	ConnTimeout       int    `conf:"conn.timeout,min=1" default:"10" doc:"Seconds the connection may take to come about." status:"full"`
-	RebindInterval    int    `conf:"rebindinterval" doc:"Messages after which the connection is closed and opened anew; 0 is never." status:"full"`
+	ConnTimeout       int    `conf:"conn.timeout,min=1" default:"10" doc:"Seconds the connection, with the opening of its session, may take to come about." status:"full"`
+	RebindInterval    int    `conf:"rebindinterval,min=0" doc:"Messages after which the connection is closed and opened anew; 0 is never." status:"full"`
 	KeepAlive         bool   `conf:"keepalive" doc:"Probe idle connections." status:"full"`
 	KeepAliveProbes   int    `conf:"keepalive.probes" doc:"Unanswered probes until a connection is given up; 0 is the system's default." status:"full"`
 	KeepAliveTime     int    `conf:"keepalive.time" doc:"Seconds without data until the first probe; 0 is the system's default." status:"full"`
@@ -35,13 +36,15 @@ type OMRELPParams struct {
 	TLSAuthMode     string   `conf:"tls.authmode" doc:"How the peer is checked; TLS is not there yet." status:"none"`
 	TLSConfigCmd    string   `conf:"tls.tlscfgcmd" doc:"Commands for OpenSSL; not there." status:"none"`
 	TLSPeers        []string `conf:"tls.permittedpeer" doc:"Names of permitted peers; TLS is not there yet." status:"none"`
-	TLSFailDisables bool     `conf:"tls.permanentfailuredisablesaction" doc:"What to do when TLS cannot work; TLS is not there yet." status:"none"`
+	TLSFailDisables bool     `conf:"tls.permanentfailuredisablesaction" doc:"Accepted; no failure disables an action for good." status:"none"`
 }
 
 func (p OMRELPParams) check() error {
 	switch {
 	case p.Target == "":
 		return errors.New("omrelp needs a target")
+	case p.LocalClientIP != "" && net.ParseIP(p.LocalClientIP) == nil:
+		return fmt.Errorf("localClientIp %q is not an IP address", p.LocalClientIP)
 	case p.TLS:
 		return fmt.Errorf("tls=on is not there yet; messages are not sent to %s unprotected instead", p.Target)
 	}

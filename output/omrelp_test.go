@@ -1,18 +1,17 @@
 package output
 
 import (
+	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"net"
 	"slices"
 	"strings"
 	"sync"
 	"testing"
-	"time"
+	"testing/synctest"
 
 	"sysrelay/input/relp"
-	"sysrelay/message"
 )
 
 func relpParams(addr net.Addr) OMRELPParams {
@@ -39,6 +38,8 @@ type relpServer struct {
 	// syslog answers the messages of one read; closing ends the connection after
 	// the answer.
 	syslog func(conn int, messages []relp.Frame) (answer []byte, closing bool)
+
+	readSize int // bytes read at once; 0 is many
 
 	mu       sync.Mutex
 	conns    int
@@ -78,7 +79,7 @@ func startRELP(t *testing.T, s *relpServer) *relpServer {
 func (s *relpServer) serve(n int, conn net.Conn) {
 	dec := relp.Decoder{MaxData: 1 << 20}
 	var in []byte
-	b := make([]byte, 1<<20)
+	b := make([]byte, cmp.Or(s.readSize, 1<<20))
 	for {
 		k, err := conn.Read(b)
 		if err != nil {
@@ -159,6 +160,86 @@ func TestRELP(t *testing.T) {
 	equal(t, "commands", s.commands, []string{"open", "close"})
 }
 
+// TestRELPWireForm: what rsyslogd 8.2302 sends for a rendered message.
+func TestRELPWireForm(t *testing.T) {
+	s := startRELP(t, &relpServer{syslog: acceptAll})
+	o, _ := newOMRELP(t, relpParams(s.ln.Addr()))
+	long := strings.Repeat("m", 9000)
+	write(t, o, "one", "", "two\n", "a\nb", long)
+	equal(t, "received", s.messages(), []string{"one", "", "two\n", "a\nb", long[:8096]})
+}
+
+// TestRELPPeerClosesWhileIdle: it is of no consequence.
+func TestRELPPeerClosesWhileIdle(t *testing.T) {
+	for _, goodbye := range []string{"", "0 serverclose 0\n"} {
+		synctest.Test(t, func(t *testing.T) {
+			s := &relpServer{syslog: func(n int, m []relp.Frame) (b []byte, closing bool) {
+				b, _ = acceptAll(n, m)
+				return append(b, goodbye...), true
+			}}
+			_, a, book := newPiped(t, s)
+			for _, m := range []string{"a", "b", "c"} {
+				must(t, handle(a, m))
+				synctest.Wait() // the end has been noticed
+			}
+			equal(t, "received", s.messages(), []string{"a", "b", "c"})
+			equal(t, "said", book.all(), nil)
+			must(t, a.Close())
+		})
+	}
+}
+
+// TestRELPBothSidesWrite: a server that reads no more until its answers have
+// been read.
+func TestRELPBothSidesWrite(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &relpServer{syslog: acceptAll, readSize: 100}
+		o, a, _ := newPiped(t, s)
+		o.window = 1_000_000
+		all := numbers(20_000)
+		must(t, handle(a, all...))
+		equal(t, "received", s.messages(), all)
+		must(t, a.Close())
+	})
+}
+
+// TestRELPAllocations: none for a message. The few for a batch are the context's.
+func TestRELPAllocations(t *testing.T) {
+	ln := listen(t)
+	o, _ := newOMRELP(t, relpParams(ln.Addr()))
+	served := make(chan struct{})
+	go func() {
+		defer close(served)
+		theirs, err := ln.Accept()
+		must(t, err)
+		defer theirs.Close()
+		answerOpen(t, theirs)
+		in, out := newRelpReader(theirs), make([]byte, 0, 64<<10)
+		for in.fill() == nil {
+			out = out[:0]
+			for f, ok, err := in.next(); ok && err == nil; f, ok, err = in.next() {
+				out = relp.AppendOK(out, f.Txnr)
+			}
+			if _, err := theirs.Write(out); err != nil {
+				return
+			}
+		}
+	}()
+	v := batch(numbers(1000)...)
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	n := testing.AllocsPerRun(50, func() {
+		if _, err := o.Write(ctx, v); err != nil {
+			t.Error(err)
+		}
+	})
+	if n > 10 {
+		t.Errorf("%v allocations for 1000 messages", n)
+	}
+	must(t, o.Close())
+	<-served
+}
+
 // TestRELPWindow: never more messages unanswered than the window has room for.
 func TestRELPWindow(t *testing.T) {
 	for _, window := range []int{1, 2, 7, 128} {
@@ -181,13 +262,14 @@ func TestRELPAnswers(t *testing.T) {
 		name   string
 		syslog func(conn int, messages []relp.Frame) ([]byte, bool)
 		want   string // what arrives, of messages a b c d
+		said   int    // how often answers to nothing are reported
 	}{
 		{"in reverse order", func(_ int, m []relp.Frame) (b []byte, _ bool) {
 			for _, f := range slices.Backward(m) {
 				b = relp.AppendOK(b, f.Txnr)
 			}
 			return b, false
-		}, "abcd"},
+		}, "abcd", 0},
 		{"twice, and to what was never sent", func(_ int, m []relp.Frame) (b []byte, _ bool) {
 			b = relp.AppendOK(b, 999)
 			b = relp.AppendOK(b, relp.MaxTxnr)
@@ -196,35 +278,50 @@ func TestRELPAnswers(t *testing.T) {
 				b = relp.AppendOK(relp.AppendOK(b, f.Txnr), f.Txnr)
 			}
 			return b, false
-		}, "abcd"},
+		}, "abcd", 1},
 		{"closing after one answer in the middle", func(conn int, m []relp.Frame) (b []byte, closing bool) {
 			if conn == 1 {
 				return relp.AppendOK(nil, m[1].Txnr), true
 			}
 			b, _ = acceptAll(conn, m)
 			return b, false
-		}, "abcdacd"},
+		}, "abcdacd", 0},
 		{"closing in the middle of an answer", func(conn int, m []relp.Frame) (b []byte, closing bool) {
 			b, _ = acceptAll(conn, m)
 			if conn == 1 {
 				return b[:len(b)-3], true
 			}
 			return b, false
-		}, "abcdd"},
+		}, "abcdd", 0},
 		{"saying that it closes", func(conn int, m []relp.Frame) (b []byte, closing bool) {
 			if conn == 1 {
 				return append(relp.AppendOK(nil, m[0].Txnr), "0 serverclose 0\n"...), false
 			}
 			b, _ = acceptAll(conn, m)
 			return b, false
-		}, "abcdbcd"},
+		}, "abcdbcd", 0},
+		{"saying that it closes after all answers", func(conn int, m []relp.Frame) (b []byte, closing bool) {
+			b, _ = acceptAll(conn, m)
+			return append(b, "0 serverclose 0\n"...), true
+		}, "abcd", 0},
+		{"a hint nobody knows", func(conn int, m []relp.Frame) (b []byte, closing bool) {
+			b, _ = acceptAll(conn, m)
+			return append([]byte("0 news 5 hello\n"), b...), false
+		}, "abcd", 0},
+		{"a command", func(conn int, m []relp.Frame) (b []byte, closing bool) {
+			b, _ = acceptAll(conn, m)
+			if conn == 1 {
+				return []byte("7 syslog 1 x\n"), false
+			}
+			return b, false
+		}, "abcdabcd", 0},
 		{"what is no answer", func(conn int, m []relp.Frame) (b []byte, closing bool) {
 			b, _ = acceptAll(conn, m)
 			if conn == 1 {
 				return []byte("HTTP/1.1 400 Bad Request\r\n\r\n"), false
 			}
 			return b, false
-		}, "abcdabcd"},
+		}, "abcdabcd", 0},
 		{"refusing once", func(conn int, m []relp.Frame) (b []byte, closing bool) {
 			for i, f := range m {
 				if i == 2 {
@@ -234,104 +331,45 @@ func TestRELPAnswers(t *testing.T) {
 				}
 			}
 			return b, false
-		}, "abcdc"},
+		}, "abcdc", 0},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			s := startRELP(t, &relpServer{syslog: c.syslog})
-			o, _ := newOMRELP(t, relpParams(s.ln.Addr()))
-			a, _ := newAction(t, o, nil)
-			must(t, handle(a, "a", "b", "c", "d"))
-			if got := strings.Join(s.messages(), ""); got != c.want {
-				t.Errorf("arrived %s, want %s", got, c.want)
-			}
-			wantAccounts(t, a, 4, 4, nil)
+			synctest.Test(t, func(t *testing.T) {
+				s := &relpServer{syslog: c.syslog}
+				o, a, book := newPiped(t, s)
+				o.log = book.Log
+				must(t, handle(a, "a", "b", "c", "d"))
+				if got := strings.Join(s.messages(), ""); got != c.want {
+					t.Errorf("arrived %s, want %s", got, c.want)
+				}
+				wantAccounts(t, a, 4, 4, nil)
+				if n := count(book.all(), "answers transactions that nothing waits for"); n != c.said {
+					t.Errorf("said %d times, want %d: %q", n, c.said, book.all())
+				}
+				must(t, a.Close())
+			})
 		})
-	}
-}
-
-// TestRELPRefusedForGood: a message refused again and again over a minute is set
-// aside, and holds up the others no longer.
-func TestRELPRefusedForGood(t *testing.T) {
-	s := startRELP(t, &relpServer{syslog: func(_ int, m []relp.Frame) (b []byte, _ bool) {
-		for _, f := range m {
-			if string(f.Data) == "bad" {
-				b = relp.AppendResponse(b, f.Txnr, 500, "bad message", nil)
-			} else {
-				b = relp.AppendOK(b, f.Txnr)
-			}
-		}
-		return b, false
-	}})
-	for _, c := range []struct{ every, at int }{{60, 3}, {20, 4}} { // seconds, refusal
-		o, _ := newOMRELP(t, relpParams(s.ln.Addr()))
-		now := &clock{time.Unix(1e9, 0)}
-		o.now = now.Now
-		rest := batch("good", "bad", "fine")
-		for i := 1; i <= c.at; i++ {
-			n, err := o.Write(t.Context(), rest)
-			u := (*message.Undelivered)(nil)
-			if n != 0 || !errors.As(err, &u) {
-				t.Fatalf("Write = %d, %v", n, err)
-			}
-			rest = u.Rest
-			equal(t, "left", texts(rest), []string{"bad"})
-			if got, want := errors.Is(err, ErrUnacceptable), i == c.at; got != want {
-				t.Errorf("every %d s, refusal %d: given up: %v, want %v (%v)", c.every, i, got, want, err)
-			}
-			now.advance(seconds(c.every))
-		}
 	}
 }
 
 func TestRELPOpenFails(t *testing.T) {
 	for want, open := range map[string]func(uint32) []byte{
-		`it answers 500 required feature missing`: func(n uint32) []byte {
+		`it answers: 500 required feature missing`: func(n uint32) []byte {
 			return relp.AppendResponse(nil, n, 500, "required feature missing", nil)
 		},
-		"it does not take syslog messages": func(n uint32) []byte {
+		"it takes no syslog messages": func(n uint32) []byte {
 			return relp.AppendResponse(nil, n, 200, "OK", []byte("relp_version=0\ncommands=smtp"))
 		},
-		"not a RELP frame":                   func(uint32) []byte { return []byte("220 mail.example.net ESMTP\r\n") },
-		"the peer has closed the connection": func(uint32) []byte { return []byte("0 serverclose 0\n") },
+		"not a RELP frame":              func(uint32) []byte { return []byte("220 mail.example.net ESMTP\r\n") },
+		"about to close the connection": func(uint32) []byte { return []byte("0 serverclose 0\n") },
 	} {
 		s := startRELP(t, &relpServer{open: open})
 		o, _ := newOMRELP(t, relpParams(s.ln.Addr()))
 		_, err := o.Write(t.Context(), batch("m"))
-		prefix := s.ln.Addr().String() + " does not open a RELP session: "
+		prefix := "cannot open a RELP session with " + s.ln.Addr().String() + ": "
 		if err == nil || !strings.HasPrefix(err.Error(), prefix) || !strings.Contains(err.Error(), want) {
 			t.Errorf("error %v, want %s%s", err, prefix, want)
 		}
-	}
-}
-
-// TestRELPSilence: a server that answers nothing is given up after the time-out,
-// or when the caller has no more time.
-func TestRELPSilence(t *testing.T) {
-	came := make(chan struct{}, 2)
-	s := startRELP(t, &relpServer{syslog: func(int, []relp.Frame) ([]byte, bool) {
-		came <- struct{}{}
-		return nil, false
-	}})
-	o, _ := newOMRELP(t, relpParams(s.ln.Addr()))
-	must(t, o.TryResume(t.Context()))
-	o.session.timeout = 50 * time.Millisecond
-	if _, err := o.Write(t.Context(), batch("m")); err == nil || !strings.Contains(err.Error(), "has not answered for 50ms") {
-		t.Errorf("error %v, want a time-out", err)
-	}
-	if o.session != nil {
-		t.Error("the session is kept")
-	}
-	ctx, cancel := context.WithCancel(t.Context())
-	done := make(chan error)
-	go func() {
-		_, err := o.Write(ctx, batch("m"))
-		done <- err
-	}()
-	<-came
-	<-came
-	cancel()
-	if err := <-done; !errors.Is(err, context.Canceled) {
-		t.Errorf("error %v, want Canceled", err)
 	}
 }
 
@@ -340,9 +378,9 @@ func TestRELPRebind(t *testing.T) {
 	p := relpParams(s.ln.Addr())
 	p.RebindInterval = 3
 	o, _ := newOMRELP(t, p)
-	for _, m := range numbers(7) {
-		write(t, o, m)
-	}
+	all := numbers(7)
+	write(t, o, all[0])
+	write(t, o, all[1:]...)
 	must(t, o.Close())
 	if s.conns != 3 || len(s.messages()) != 7 {
 		t.Errorf("%d connections for %d messages, want 3 for 7", s.conns, len(s.messages()))
@@ -355,7 +393,7 @@ func TestRELPNumbersWrap(t *testing.T) {
 	s := startRELP(t, &relpServer{syslog: acceptAll})
 	o, _ := newOMRELP(t, relpParams(s.ln.Addr()))
 	must(t, o.TryResume(t.Context()))
-	o.session.txnr = relp.MaxTxnr - 150
+	o.session.sent, o.session.done = relp.MaxTxnr-150, relp.MaxTxnr-150
 	all := numbers(300)
 	write(t, o, all...)
 	equal(t, "received", s.messages(), all)

@@ -1,284 +1,295 @@
 package output
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"os"
-	"syscall"
+	"sync"
 	"time"
-
-	"golang.org/x/sys/unix"
 
 	"sysrelay/input/relp"
 	"sysrelay/message"
 )
 
-// relpSession is one connection to a RELP server, after its "open" was answered.
-type relpSession struct {
-	to      hostPort
-	conn    *net.TCPConn
-	raw     syscall.RawConn
-	timeout time.Duration // for any answer to come
-	window  int           // messages that may be unanswered
-	txnr    uint32        // of the next command
-	closing bool          // the server has said that it is about to close
-
-	dec  relp.Decoder
-	in   []byte
-	have int // bytes of in that are not used yet
-	out  []byte
-	text []byte
-
-	// The batch under way.
-	first  uint32 // transaction number of its first message
-	sent   int
-	done   int      // answered
-	status []answer // of every message sent
+// relpOptions are what a session needs to know.
+type relpOptions struct {
+	to          hostPort
+	tpl         message.Template
+	limit       int // bytes of a rendered message
+	window      int
+	timeout     time.Duration
+	connTimeout time.Duration
+	log         func(severity int, text string)
 }
 
-// answer is what the server said about a message.
-type answer uint8
-
 const (
-	unanswered answer = iota
-	accepted
-	refused
+	// settleTime is how long a session that is given up waits for answers to
+	// what it has sent: what is answered need not arrive twice.
+	settleTime = time.Second
+	// goodbyeTime is how long the answer to "close" may take.
+	goodbyeTime = time.Second
+	// answerMax is the longest data of an answer.
+	answerMax = relp.OffersMax + 128
 )
 
-const (
-	// maxAnswer is the longest answer that is read; it is that to "open".
-	maxAnswer = relp.OffersMax + 64
-	// answersSize is how many bytes of answers are read at once: more than what is
-	// written at once can cause, so that neither side waits for the other to read.
-	answersSize = 64 << 10
-)
+// relpSession is one RELP connection that has been opened. One goroutine sends,
+// another reads the answers.
+//
+// Messages are numbered from 0 on over the life of the session; number n has the
+// transaction number that is n after 2, "open" having had 1.
+type relpSession struct {
+	relpOptions
+	conn  net.Conn
+	in    relpReader
+	timer *time.Timer
+	first uint64 // number of the first message of the last send
+	out   []byte // frames to write
+	text  []byte // a rendered message
+	told  bool   // about strays
 
-// openRELP dials and opens a session.
-func openRELP(ctx context.Context, d *dialer, p OMRELPParams) (*relpSession, error) {
-	conn, err := d.connect(ctx)
+	progress chan struct{} // holds a token when the fields below have changed
+	ended    chan struct{} // closed when the reader has ended
+
+	mu         sync.Mutex
+	sent       uint64   // messages given to the connection
+	done       uint64   // all before this number have been taken
+	answers    []answer // of the messages from done on, at number % window
+	unanswered int      // of those
+	took       bool     // the peer has taken at least one
+	closing    uint32   // transaction number of "close"
+	strays     int      // answers nothing waited for
+	stray      uint32   // transaction number of the first
+	stop       error    // why to send no more, though answers may come
+	err        error    // why the reader has ended
+}
+
+var errNoOpen = errors.New("no answer")
+
+// openRelp opens a session on a connection, which belongs to it from then on.
+func openRelp(ctx context.Context, conn net.Conn, o relpOptions) (*relpSession, error) {
+	s := &relpSession{relpOptions: o, conn: conn, in: newRelpReader(conn), timer: time.NewTimer(o.timeout),
+		progress: make(chan struct{}, 1), ended: make(chan struct{}), answers: make([]answer, o.window)}
+	s.timer.Stop()
+	stop := context.AfterFunc(ctx, func() { conn.SetDeadline(time.Unix(1, 0)) })
+	err := s.open()
+	if !stop() && err == nil {
+		err = ctx.Err()
+	}
 	if err != nil {
-		return nil, err
+		if errors.Is(ctx.Err(), context.DeadlineExceeded) {
+			err = fmt.Errorf("%w in %v", errNoOpen, o.connTimeout)
+		}
+		return nil, errors.Join(fmt.Errorf("cannot open a RELP session with %s: %w", o.to, netCause(err)), conn.Close())
 	}
-	raw, err := conn.SyscallConn()
-	if err != nil {
-		return nil, errors.Join(err, conn.Close())
-	}
-	s := &relpSession{to: d.to, conn: conn, raw: raw, timeout: seconds(p.Timeout), window: p.WindowSize, txnr: 1,
-		dec: relp.Decoder{MaxData: maxAnswer}, in: make([]byte, answersSize)}
-	if s.window == 0 {
-		s.window = 128 // as librelp
-	}
-	ctx, cancel := context.WithTimeout(ctx, d.timeout)
-	defer cancel()
-	if err := s.open(ctx); err != nil {
-		// The error says more than Close could.
-		_ = conn.Close()
-		return nil, fmt.Errorf("%s does not open a RELP session: %w", d.to, netCause(err))
-	}
+	go s.read()
 	return s, nil
 }
 
-// open sends offers and checks the server's.
-func (s *relpSession) open(ctx context.Context) error {
-	stop := context.AfterFunc(ctx, s.interrupt)
-	defer stop()
-	offers := relp.Offers{Version: "0", Software: "sysrelay", Commands: []string{relp.Syslog}}
-	s.out = relp.AppendFrame(s.out[:0], s.take(), relp.Open, offers.Append(nil))
-	if _, err := s.conn.Write(s.out); err != nil {
+// open exchanges offers. as librelp: version 0.
+func (s *relpSession) open() error {
+	ours := relp.Offers{Version: "0", Software: "sysrelay", Commands: []string{relp.Syslog}}
+	if _, err := s.conn.Write(relp.AppendFrame(nil, 1, relp.Open, ours.Append(nil))); err != nil {
 		return err
 	}
-	return s.awaitAnswer(1, func(status int, text, data []byte) error {
-		if status != relp.OK {
-			return fmt.Errorf("it answers %d %.200s", status, text)
-		}
-		theirs, err := relp.ParseOffers(data)
-		if err == nil && !theirs.Supports(relp.Syslog) {
-			err = errors.New("it does not take syslog messages")
-		}
-		return err
-	})
-}
-
-// take returns the transaction number of a new command.
-func (s *relpSession) take() uint32 {
-	n := s.txnr
-	s.txnr = relp.NextTxnr(n)
-	return n
-}
-
-// interrupt makes reads and writes under way and to come fail.
-func (s *relpSession) interrupt() {
-	// On a connection that is closed nothing is left to interrupt.
-	_ = s.conn.SetDeadline(time.Unix(1, 0))
-}
-
-// awaitAnswer reads until the answer to a command other than "syslog" comes.
-func (s *relpSession) awaitAnswer(txnr uint32, check func(status int, text, data []byte) error) error {
-	for {
-		answered := false
-		err := s.read(func(f relp.Frame) error {
-			if string(f.Command) != relp.Response || f.Txnr != txnr {
-				return nil
-			}
-			answered = true
-			status, text, data, err := relp.ParseResponse(f.Data)
-			if err != nil {
-				return err
-			}
-			return check(status, text, data)
-		})
-		if answered || err != nil {
-			return err
-		}
-	}
-}
-
-// quickAck makes the kernel acknowledge answers at once. A server that sends
-// each answer by itself (librelp does) has its kernel hold them back until what
-// it sent before is acknowledged; with nothing more to send, ours would let it
-// wait for 40 ms.
-func quickAck(fd uintptr) {
-	// Without it, all still works.
-	_ = unix.SetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_QUICKACK, 1)
-}
-
-// read waits for something to read and gives every whole frame to use.
-func (s *relpSession) read(use func(relp.Frame) error) error {
-	if err := s.raw.Control(quickAck); err != nil {
+	f, err := s.in.frame()
+	if err != nil {
 		return err
 	}
-	n, err := s.conn.Read(s.in[s.have:])
-	s.have += n
-	at := 0
-	for {
-		k, f, ok, derr := s.dec.Next(s.in[at:s.have])
-		at += k
-		if derr != nil {
-			return derr
-		}
-		if !ok {
-			break
-		}
-		if string(f.Command) == relp.ServerClose {
-			s.closing = true
-		} else if uerr := use(f); uerr != nil {
-			return uerr
-		}
+	if string(f.Command) == relp.ServerClose {
+		return errServerClose
 	}
-	s.have = copy(s.in, s.in[at:s.have])
-	if errors.Is(err, io.EOF) || err == nil && s.closing {
-		return errClosed
+	if f.Txnr != 1 || string(f.Command) != relp.Response {
+		return fmt.Errorf("%q came as transaction %d instead of the answer", f.Command, f.Txnr)
+	}
+	status, text, data, err := relp.ParseResponse(f.Data)
+	if err != nil {
+		return err
+	}
+	if status != relp.OK {
+		return fmt.Errorf("it answers: %d %s", status, text)
+	}
+	theirs, err := relp.ParseOffers(data)
+	if err == nil && !theirs.Supports(relp.Syslog) {
+		err = errors.New("it takes no syslog messages")
 	}
 	return err
 }
 
-// exchange sends v and reads the answers, as many messages ahead of them as the
-// window allows.
-func (s *relpSession) exchange(ctx context.Context, tpl message.Template, v message.View) error {
-	s.first, s.sent, s.done = s.txnr, 0, 0
-	s.status = append(s.status[:0], make([]answer, v.Len())...)
-	stop := context.AfterFunc(ctx, s.interrupt)
-	defer stop()
-	for s.done < v.Len() {
-		if err := s.conn.SetDeadline(time.Now().Add(s.timeout)); err != nil {
+// usable tells whether messages can be sent, as far as is known.
+func (s *relpSession) usable() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.err == nil && s.stop == nil
+}
+
+// send sends v and waits until all of it has been taken. After an error the
+// session must be abandoned.
+func (s *relpSession) send(ctx context.Context, v message.View) error {
+	interrupt := context.AfterFunc(ctx, func() { s.conn.SetWriteDeadline(time.Unix(1, 0)) })
+	defer interrupt()
+	s.first = s.sent
+	err := s.sendAll(ctx, v)
+	if err != nil {
+		err = s.settle(err)
+	}
+	s.reportStrays()
+	return err
+}
+
+func (s *relpSession) sendAll(ctx context.Context, v message.View) error {
+	for n := 0; n < v.Len(); {
+		room := 0
+		if err := s.await(ctx, s.timeout, func() (ok bool, err error) {
+			room, ok, err = s.room(v.Len() - n)
+			return ok, err
+		}); err != nil {
+			return err
+		}
+		n += s.fill(v.Slice(n, n+room))
+		if err := s.write(ctx); err != nil {
+			return err
+		}
+	}
+	return s.await(ctx, s.timeout, s.answered)
+}
+
+// settle waits for answers that are still to come to a session that has failed,
+// and returns the cause.
+func (s *relpSession) settle(err error) error {
+	// Whether they come or not, err is what went wrong.
+	_ = s.await(context.Background(), settleTime, s.settled)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.err != nil && errors.Is(err, net.ErrClosed) {
+		err = s.err // the reader knew first
+	}
+	return fmt.Errorf("cannot send to %s: %w; %d messages have no answer", s.to, netCause(err), s.unanswered)
+}
+
+// room is how many of the next messages may be sent. It waits for half a window,
+// so that they go out many at a time.
+func (s *relpSession) room(wanted int) (n int, ok bool, err error) {
+	if s.stop != nil || s.err != nil {
+		return 0, false, cmp.Or(s.stop, s.err)
+	}
+	n = min(wanted, s.window-int(s.sent-s.done))
+	return n, n >= min(wanted, (s.window+1)/2), nil
+}
+
+// answered tells whether everything sent has been taken.
+func (s *relpSession) answered() (bool, error) {
+	if s.done == s.sent {
+		return true, nil
+	}
+	return false, cmp.Or(s.stop, s.err)
+}
+
+// settled tells whether no more answers are to be expected.
+func (s *relpSession) settled() (bool, error) { return s.unanswered == 0 || s.err != nil, nil }
+
+// await waits until met, which is called with the lock held, says yes or fails.
+// Whenever an answer comes, the time d begins anew.
+func (s *relpSession) await(ctx context.Context, d time.Duration, met func() (bool, error)) error {
+	s.timer.Reset(d)
+	defer s.timer.Stop()
+	for {
+		s.mu.Lock()
+		ok, err := met()
+		s.mu.Unlock()
+		if ok || err != nil {
+			return err
+		}
+		select {
+		case <-s.progress:
+			s.timer.Reset(d)
+		case <-s.timer.C:
+			return fmt.Errorf("no answer for %v", d)
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+// fill makes frames of as many messages of v as are to be written at once.
+func (s *relpSession) fill(v message.View) (n int) {
+	s.out = s.out[:0]
+	txnr := txnrOf(s.sent)
+	for ; n < v.Len() && len(s.out) < writeSize; n++ {
+		s.text = s.tpl.Append(s.text[:0], v.At(n))
+		// as rsyslog: what goes over maxMessageSize is not sent, header included.
+		if s.limit > 0 && len(s.text) > s.limit {
+			s.text = s.text[:s.limit]
+		}
+		s.out = relp.AppendFrame(s.out, txnr, relp.Syslog, s.text)
+		txnr = relp.NextTxnr(txnr)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for range n {
+		s.answers[s.sent%uint64(s.window)] = answerDue
+		s.sent++
+	}
+	s.unanswered += n
+	return n
+}
+
+// txnrOf is the transaction number of the n-th message.
+func txnrOf(n uint64) uint32 { return uint32((n+1)%relp.MaxTxnr) + 1 }
+
+// write writes the frames for as long as the peer makes some progress.
+func (s *relpSession) write(ctx context.Context) error {
+	for b := s.out; len(b) > 0; {
+		if err := s.conn.SetWriteDeadline(time.Now().Add(s.timeout)); err != nil {
 			return err
 		}
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
-		err := s.fill(tpl, v)
-		if err == nil {
-			err = s.read(s.answered)
-		}
+		n, err := s.conn.Write(b)
+		b = b[n:]
+		stalled := errors.Is(err, os.ErrDeadlineExceeded)
 		switch {
-		case s.done == v.Len():
-			return nil // whatever became of the connection
-		case ctx.Err() != nil:
+		case ctx.Err() != nil && len(b) > 0:
 			return ctx.Err()
-		case errors.Is(err, os.ErrDeadlineExceeded):
-			return fmt.Errorf("%s has not answered for %v", s.to, s.timeout)
-		case err != nil:
-			return fmt.Errorf("connection to %s lost with %d messages unanswered: %w", s.to, s.sent-s.done, netCause(err))
-		}
-	}
-	return nil
-}
-
-// fill sends as many messages as the window has room for, once that is a
-// quarter of it: few large writes instead of many small ones.
-func (s *relpSession) fill(tpl message.Template, v message.View) error {
-	if s.window-(s.sent-s.done) < max(s.window/4, 1) {
-		return nil
-	}
-	s.out = s.out[:0]
-	for s.sent < v.Len() && s.sent-s.done < s.window && len(s.out) < writeSize {
-		s.text = tpl.Append(s.text[:0], v.At(s.sent))
-		s.out = relp.AppendFrame(s.out, s.take(), relp.Syslog, s.text)
-		s.sent++
-	}
-	if len(s.out) == 0 {
-		return nil
-	}
-	_, err := s.conn.Write(s.out)
-	return err
-}
-
-// answered notes the answer to a message. What answers nothing, or for the
-// second time, is passed over.
-func (s *relpSession) answered(f relp.Frame) error {
-	if string(f.Command) != relp.Response {
-		return nil
-	}
-	i := int(f.Txnr) - int(s.first)
-	if i < 0 {
-		i += relp.MaxTxnr // the numbers began anew
-	}
-	if i >= s.sent || s.status[i] != unanswered {
-		return nil
-	}
-	status, text, _, err := relp.ParseResponse(f.Data)
-	if err != nil {
-		return err
-	}
-	s.done++
-	s.status[i] = accepted
-	if status != relp.OK {
-		s.status[i] = refused
-		s.text = append(s.text[:0], text...)
-	}
-	return nil
-}
-
-// hangUp ends the session as the protocol wants it, and closes the connection.
-func (s *relpSession) hangUp(ctx context.Context) error {
-	const patience = time.Second
-	ctx, cancel := context.WithTimeout(ctx, patience)
-	defer cancel()
-	stop := context.AfterFunc(ctx, s.interrupt)
-	defer stop()
-	txnr := s.take()
-	s.out = relp.AppendFrame(s.out[:0], txnr, relp.Close, nil)
-	if _, err := s.conn.Write(s.out); err == nil {
-		// All messages are answered: a server that does not answer this changes nothing.
-		_ = s.awaitClose(txnr)
-	}
-	return s.conn.Close()
-}
-
-// awaitClose waits for the answer to "close" or the end of the connection. The
-// answer is empty with some servers.
-func (s *relpSession) awaitClose(txnr uint32) error {
-	for {
-		closed := false
-		err := s.read(func(f relp.Frame) error {
-			closed = closed || f.Txnr == txnr
-			return nil
-		})
-		if closed || err != nil {
+		case stalled && n == 0:
+			return fmt.Errorf("it has accepted nothing for %v", s.timeout)
+		case err != nil && !stalled:
 			return err
 		}
 	}
+	return nil
+}
+
+// close says goodbye and closes the connection.
+func (s *relpSession) close() {
+	if s.usable() {
+		txnr := txnrOf(s.sent)
+		s.mu.Lock()
+		s.closing = txnr
+		s.mu.Unlock()
+		s.conn.SetDeadline(time.Now().Add(goodbyeTime))
+		if _, err := s.conn.Write(relp.AppendFrame(nil, txnr, relp.Close, nil)); err == nil {
+			<-s.ended
+		}
+	}
+	s.abandon()
+}
+
+// abandon closes the connection and ends the reader.
+func (s *relpSession) abandon() {
+	s.drop()
+	<-s.ended
+}
+
+// drop closes the connection. What the kernel has not sent of it is thrown away:
+// all that matters will be sent again.
+func (s *relpSession) drop() {
+	if c, ok := s.conn.(*net.TCPConn); ok {
+		_ = c.SetLinger(0)
+	}
+	// There is nothing more to be had from it, whatever this says.
+	_ = s.conn.Close()
 }
