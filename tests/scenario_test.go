@@ -64,6 +64,7 @@ func TestScenarios(t *testing.T) {
 			"hangup":   hangup,
 			"garbage":  garbage,
 			"hello":    hello,
+			"trickle":  trickle,
 			"inorder":  inOrder,
 			"lines":    lines,
 			"has":      has,

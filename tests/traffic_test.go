@@ -93,6 +93,21 @@ func number(ts *testscript.TestScript, s string) int {
 	return n
 }
 
+// trickle PORT FROM FILE TEXT sends numbered messages, one after the other, until the
+// file holds the text: something happens only when there is traffic. SENT is then
+// the next number, ALL a thousand more.
+func trickle(ts *testscript.TestScript, neg bool, args []string) {
+	n, file := number(ts, args[1]), ts.MkAbs(args[2])
+	wait(ts, fmt.Sprintf("%q in %s", args[3], args[2]), func() bool {
+		ts.Check(sendNumbers("tcp", args[0], 0, n, n+1))
+		n++
+		text, _ := os.ReadFile(file)
+		return strings.Contains(string(text), args[3])
+	})
+	ts.Setenv("SENT", strconv.Itoa(n))
+	ts.Setenv("ALL", strconv.Itoa(n+1000))
+}
+
 func sendNumbers(kind, port string, conn, from, to int) error {
 	network := "tcp"
 	if kind == "udp" {

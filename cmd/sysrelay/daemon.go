@@ -48,7 +48,7 @@ func (d *daemon) start() int {
 	cfg, unread := conf.Load(d.flags.config)
 	if cfg == nil {
 		d.report(unread)
-		return d.runFailed()
+		return d.runFailed(unreadable)
 	}
 	if d.flags.dump != "" {
 		if err := d.dump(cfg); err != nil {
@@ -59,7 +59,7 @@ func (d *daemon) start() int {
 	problems := errors.Join(unread, unclean)
 	d.report(problems)
 	if slices.ContainsFunc(flatten(unread), isFatal) {
-		return d.runFailed()
+		return d.runFailed(unreadable)
 	}
 	if problems != nil && e.AbortsOnUnclean() {
 		fmt.Fprintf(d.stderr, "%s: the configuration has errors, and global(abortOnUncleanConfig) does not allow "+
@@ -68,7 +68,7 @@ func (d *daemon) start() int {
 	}
 	if !e.HasActions() {
 		fmt.Fprintf(d.stderr, "%s: there are no active actions configured: nothing to do with any message\n", d.program)
-		return d.runFailed()
+		return d.runFailed(noActions)
 	}
 	return d.run(e)
 }
@@ -128,7 +128,7 @@ func (d *daemon) run(e *engine.Engine) int {
 	defer signal.Stop(signals)
 	if err := e.Start(); err != nil {
 		d.report(err)
-		return d.runFailed()
+		return d.runFailed(notStarted)
 	}
 	d.tellParent()
 	done := make(chan error, 1)
@@ -236,10 +236,17 @@ func (d *daemon) fail(err error) int {
 	return 1
 }
 
+// The numbers rsyslogd gives its reasons for not running.
+const (
+	noActions  = 2103
+	unreadable = 2104 // the configuration
+	notStarted = 3000 // its general error
+)
+
 // runFailed says what rsyslogd says when it cannot run, and is the exit code.
-func (d *daemon) runFailed() int {
-	fmt.Fprintf(d.stderr, "%s: run failed with error -2103 (see rsyslog.h or try "+
-		"https://www.rsyslog.com/e/2103 to learn what that number means)\n", d.program)
+func (d *daemon) runFailed(reason int) int {
+	fmt.Fprintf(d.stderr, "%s: run failed with error -%d (see rsyslog.h or try "+
+		"https://www.rsyslog.com/e/%[2]d to learn what that number means)\n", d.program, reason)
 	return 1
 }
 
