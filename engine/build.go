@@ -254,7 +254,7 @@ func (b *builder) action(o *conf.Object) (filter.Action, error) {
 	if p == nil {
 		return nil, b.cfg.Errorf(o.Pos, `write action(type="omfile" …)`, "action() needs the parameter type")
 	}
-	kind, ok := findOutput(conf.ModuleName(p.Values[0]))
+	kind, ok := b.findOutput(conf.ModuleName(p.Values[0]))
 	if !ok {
 		return nil, b.cfg.Errorf(p.ValuePos, conf.DidYouMean(p.Values[0], outputNames()),
 			"there is no output module %q", p.Values[0])

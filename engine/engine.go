@@ -5,8 +5,8 @@
 // New builds and binds nothing, so that a configuration can be checked at any
 // time. Start binds sockets and opens queues; Run carries messages until its
 // context ends, and then stops from the front to the back: inputs, main and
-// ruleset queues, actions. What a stage still holds has left it before the next
-// one stops.
+// ruleset queues, each before those it feeds, actions. What a stage still holds
+// has left it before the next one stops.
 package engine
 
 import (
@@ -15,8 +15,6 @@ import (
 	"io"
 	"sync"
 	"sync/atomic"
-
-	"github.com/hashicorp/go-multierror"
 
 	"sysrelay/filter"
 	"sysrelay/input"
@@ -35,6 +33,8 @@ type Options struct {
 	Compat     bool // behave as rsyslogd where the two differ
 	Foreground bool
 	Stderr     io.Writer // may be nil
+
+	outputs []outputKind // besides those of the table, for tests
 }
 
 // Engine is one configuration, built. Its methods may be called from any
@@ -93,90 +93,6 @@ func (e *Engine) AbortsOnUnclean() bool {
 
 // StopsOnInterrupt is global(shutdown.enable.ctlc).
 func (e *Engine) StopsOnInterrupt() bool { return e.globals.ShutdownCtlC }
-
-// Start opens queues and binds sockets. Messages that senders put on their way
-// now are received once Run runs. An input that cannot listen is reported and
-// left out: the others are needed all the more.
-func (e *Engine) Start() error {
-	if err := e.globals.setProcess(); err != nil {
-		return err
-	}
-	for _, r := range e.order {
-		if err := r.open(); err != nil {
-			return err
-		}
-	}
-	for _, a := range e.actions {
-		if err := a.Open(); err != nil {
-			return err
-		}
-	}
-	var working []boundInput
-	for _, in := range e.inputs {
-		if err := in.Listen(); err != nil {
-			e.log.Log(3, fmt.Sprintf("%v; the input is left out until the next start", err))
-			continue
-		}
-		working = append(working, in)
-	}
-	e.inputs = working
-	return e.globals.dropPrivileges()
-}
-
-func (r *ruleset) open() (err error) {
-	if r.queued {
-		r.queue, err = queue.Open(r.options)
-	}
-	return err
-}
-
-// Run carries messages until ctx ends and everything has been drained as far as
-// the configured times allow.
-func (e *Engine) Run(ctx context.Context) error {
-	var (
-		actions = startStage(len(e.actions), func(i int, ctx context.Context) error { return e.actions[i].Run(ctx) })
-		queues  = e.startQueues()
-		own     = startStage(1, func(_ int, ctx context.Context) error { return e.log.Run(ctx, e.order[0].entry) })
-		inputs  = startStage(len(e.inputs), func(i int, ctx context.Context) error {
-			return e.inputs[i].Run(ctx, e.inputs[i].to.entry)
-		})
-	)
-	e.log.Log(6, e.origin("start"))
-	e.log.up()
-	err := e.announce()
-	if err == nil {
-		<-ctx.Done()
-	}
-	e.log.Log(6, e.origin(fmt.Sprintf("exiting on signal %d.", e.signal.Load())))
-	errs := multierror.Append(nil, err)
-	errs = multierror.Append(errs, inputs.stop(), own.stop())
-	for _, q := range queues {
-		errs = multierror.Append(errs, q.stop())
-	}
-	errs = multierror.Append(errs, actions.stop())
-	for _, a := range e.actions {
-		errs = multierror.Append(errs, a.Close())
-	}
-	for _, r := range e.order {
-		if r.queue != nil {
-			errs = multierror.Append(errs, r.queue.Close())
-		}
-	}
-	e.log.flush()
-	return errs.ErrorOrNil()
-}
-
-// startQueues starts the queues in the order in which they are to stop: the main
-// queue feeds the others.
-func (e *Engine) startQueues() []*stage {
-	var stages []*stage
-	for _, r := range e.order {
-		if r.queue != nil {
-			stages = append(stages, startStage(1, func(_ int, ctx context.Context) error { return r.queue.Run(ctx) }))
-		}
-	}
-	return stages
-}
 
 // announce says that the daemon is up, to whoever waits for it.
 func (e *Engine) announce() error {
@@ -254,36 +170,4 @@ func (e *Engine) Terminated() error {
 		return nil
 	}
 	return e.diag.terminated(int(e.signal.Load()), e.Held())
-}
-
-// stage is a set of goroutines that are stopped together.
-type stage struct {
-	cancel context.CancelFunc
-	done   chan struct{}
-	errs   *multierror.Error
-}
-
-func startStage(n int, run func(i int, ctx context.Context) error) *stage {
-	ctx, cancel := context.WithCancel(context.Background())
-	s := &stage{cancel: cancel, done: make(chan struct{})}
-	var wg sync.WaitGroup
-	var mu sync.Mutex
-	for i := range n {
-		wg.Go(func() {
-			if err := run(i, ctx); err != nil {
-				mu.Lock()
-				s.errs = multierror.Append(s.errs, err)
-				mu.Unlock()
-			}
-		})
-	}
-	go func() { wg.Wait(); close(s.done) }()
-	return s
-}
-
-// stop cancels the stage and waits until it has ended.
-func (s *stage) stop() error {
-	s.cancel()
-	<-s.done
-	return s.errs.ErrorOrNil()
 }

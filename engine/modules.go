@@ -2,7 +2,6 @@ package engine
 
 import (
 	"slices"
-	"time"
 
 	"sysrelay/conf"
 	"sysrelay/input"
@@ -115,7 +114,7 @@ func withLoad(objects, module inputKind) inputKind {
 func (b *builder) inputDeps() input.Deps {
 	return input.Deps{
 		Env: b.env, Log: b.log.Log, Resolve: b.resolver.Name, IPVersion: b.globals.ipVersion(),
-		StopTimeout: time.Duration(b.globals.InputsTimeout) * time.Millisecond, Program: b.opts.Program,
+		StopTimeout: b.globals.inputsTime(), Program: b.opts.Program,
 	}
 }
 
@@ -190,8 +189,8 @@ func (b *builder) module(o *conf.Object) *conf.Object {
 	return nil
 }
 
-func findOutput(name string) (outputKind, bool) {
-	kinds := outputKinds()
+func (b *builder) findOutput(name string) (outputKind, bool) {
+	kinds := append(outputKinds(), b.opts.outputs...)
 	i := slices.IndexFunc(kinds, func(k outputKind) bool { return k.name == name })
 	if i < 0 {
 		return outputKind{}, false

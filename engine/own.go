@@ -2,9 +2,11 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net"
+	"os"
 	"strings"
 	"sync"
 	"time"
@@ -21,6 +23,7 @@ type ownLog struct {
 	env    *message.Env
 	ledger message.Ledger
 	origin message.Origin
+	system string // socket of the system log
 
 	mu      sync.Mutex
 	globals *Globals
@@ -43,7 +46,7 @@ type ownMessage struct {
 const ownWaiting = 1000
 
 func newOwnLog(o Options, env *message.Env) *ownLog {
-	return &ownLog{opts: o, env: env, ready: make(chan struct{}, 1),
+	return &ownLog{opts: o, env: env, ready: make(chan struct{}, 1), system: "/dev/log",
 		origin:  message.NewOrigin(o.Program, env.Hostname(), "127.0.0.1", ""),
 		globals: &Globals{InternalSeverity: 7, InternalBurst: ownWaiting, MaxErrorsToStderr: -1}}
 }
@@ -146,10 +149,6 @@ func (l *ownLog) Addrs() []string         { return nil }
 func (l *ownLog) Listen() error           { return nil }
 func (l *ownLog) Ledger() *message.Ledger { return &l.ledger }
 
-// lastCarry is how long the rules may take to accept what is logged at the end:
-// their queue may be full for good.
-const lastCarry = time.Second
-
 // Run carries messages until ctx is cancelled, and then what is still waiting.
 func (l *ownLog) Run(ctx context.Context, to message.Handler) error {
 	for {
@@ -157,34 +156,41 @@ func (l *ownLog) Run(ctx context.Context, to message.Handler) error {
 		case <-l.ready:
 			l.carry(ctx, to)
 		case <-ctx.Done():
-			last, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastCarry)
-			defer cancel()
-			l.carry(last, to)
+			l.last(to)
 			return nil
 		}
 	}
 }
 
-// flush hands what was logged after the rules had stopped to the system log.
-func (l *ownLog) flush() {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.toSystemLog(l.waiting)
-	l.waiting = nil
+// lastTime is how long own messages may hold up the shutdown: a queue may be
+// full, or an output dead.
+const lastTime = time.Second
+
+// last carries what is waiting when a part of the daemon has stopped. When there
+// are no rules any more, to is nil then, that goes to the system log.
+func (l *ownLog) last(to message.Handler) {
+	if l.pending() == 0 {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), lastTime)
+	defer cancel()
+	l.carry(ctx, to)
 }
 
 func (l *ownLog) carry(ctx context.Context, to message.Handler) {
 	l.mu.Lock()
 	ms, process := l.waiting, l.globals.ProcessInternal
 	l.mu.Unlock()
-	if process {
-		l.toRules(ctx, ms, to)
-	} else {
-		l.toSystemLog(ms)
+	var left []ownMessage
+	switch {
+	case process && to != nil:
+		left = l.toRules(ctx, ms, to)
+	default:
+		l.toSystemLog(ctx, ms)
 	}
 	// Only now, so that pending counts what is on its way.
 	l.mu.Lock()
-	l.waiting = append(l.waiting[:0:0], l.waiting[len(ms):]...)
+	l.waiting = append(left, l.waiting[len(ms):]...)
 	again := len(l.waiting) > 0
 	l.mu.Unlock()
 	if again {
@@ -195,19 +201,53 @@ func (l *ownLog) carry(ctx context.Context, to message.Handler) {
 	}
 }
 
-func (l *ownLog) toRules(ctx context.Context, ms []ownMessage, to message.Handler) {
+// toRules returns what the rules had no time to take.
+func (l *ownLog) toRules(ctx context.Context, ms []ownMessage, to message.Handler) (left []ownMessage) {
 	var b message.Batch
 	for _, m := range ms {
 		b.AddMessage(l.message(m))
 	}
 	v := b.All()
-	if err := to(ctx, v); err != nil {
-		lost := message.Rest(v, err).Len()
-		l.ledger.Discard(message.Unacceptable, lost)
-		l.ledger.Deliver(len(ms) - lost)
+	rest := message.Rest(v, to(ctx, v))
+	l.ledger.Deliver(len(ms) - rest.Len())
+	if ctx.Err() == nil {
+		l.ledger.Discard(message.QueueFull, rest.Len())
+		return nil
+	}
+	for i := range rest.Len() {
+		left = append(left, ms[rest.Index(i)])
+	}
+	return left
+}
+
+// systemLogTime is how long whoever reads the system log may take for a message.
+const systemLogTime = time.Second
+
+// toSystemLog hands messages to whoever reads /dev/log. as rsyslog with
+// processInternalMessages off. When nobody reads, waiting for one message is
+// enough.
+func (l *ownLog) toSystemLog(ctx context.Context, ms []ownMessage) {
+	var dialer net.Dialer
+	c, err := dialer.DialContext(ctx, "unixgram", l.system)
+	if err != nil {
+		l.ledger.Discard(message.Stopped, len(ms))
 		return
 	}
-	l.ledger.Deliver(len(ms))
+	defer c.Close()
+	for i, m := range ms {
+		line := fmt.Sprintf("<%d>%s %s: %s", 5<<3|m.severity, m.at.Format(time.Stamp), l.opts.Program, m.text)
+		c.SetWriteDeadline(time.Now().Add(systemLogTime))
+		_, err := io.WriteString(c, line)
+		switch {
+		case err == nil:
+			l.ledger.Deliver(1)
+		case errors.Is(err, os.ErrDeadlineExceeded):
+			l.ledger.Discard(message.Stopped, len(ms)-i)
+			return
+		default:
+			l.ledger.Discard(message.Stopped, 1)
+		}
+	}
 }
 
 // message is m as rsyslogd words it: facility syslog, our name as tag, local host.
@@ -216,27 +256,4 @@ func (l *ownLog) message(m ownMessage) *message.Message {
 		PRI: 5<<3 | m.severity, At: m.at}.Message()
 	own.Flags |= message.Internal
 	return own
-}
-
-// toSystemLog hands messages to whoever reads /dev/log. as rsyslog with
-// processInternalMessages off.
-func (l *ownLog) toSystemLog(ms []ownMessage) {
-	if len(ms) == 0 {
-		return
-	}
-	c, err := net.Dial("unixgram", "/dev/log")
-	if err != nil {
-		l.ledger.Discard(message.Stopped, len(ms))
-		return
-	}
-	defer c.Close()
-	for _, m := range ms {
-		line := fmt.Sprintf("<%d>%s %s: %s", 5<<3|m.severity, m.at.Format(time.Stamp), l.opts.Program, m.text)
-		c.SetWriteDeadline(time.Now().Add(time.Second))
-		if _, err := io.WriteString(c, line); err != nil {
-			l.ledger.Discard(message.Stopped, 1)
-			continue
-		}
-		l.ledger.Deliver(1)
-	}
 }

@@ -48,6 +48,8 @@ type Ruleset struct {
 	body  block
 	calls []*call         // to be linked
 	queue message.Handler // in front of the ruleset; nil: none
+	// indirect is set if there is a call_indirect.
+	indirect bool
 	// single is set if $/ variables are used here or in a ruleset called: messages
 	// must then go through one by one, so that what one sets is what the next one
 	// finds.
@@ -111,6 +113,17 @@ func (r *Ruleset) Link() error {
 	r.single = r.single || r.reach(nil, func(n *Ruleset) bool { return n.single })
 	r.ordered = r.order()
 	return errs.ErrorOrNil()
+}
+
+// Callees are the rulesets that r calls, and whether it may call any other, too
+// (call_indirect). Call it after Link.
+func (r *Ruleset) Callees() (known []*Ruleset, others bool) {
+	for _, c := range r.calls {
+		if c.to != nil {
+			known = append(known, c.to)
+		}
+	}
+	return known, r.indirect
 }
 
 // reach tells whether a ruleset for which is holds is run as a part of r.

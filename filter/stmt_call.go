@@ -59,6 +59,7 @@ type callIndirect struct {
 }
 
 func (c *compiler) callIndirect(s *conf.CallIndirect) statement {
+	c.ruleset.indirect = true
 	return &callIndirect{pos: s.Pos, name: c.expr(s.Ruleset).asText(), find: c.deps.Ruleset, log: c.deps.Log}
 }
 

@@ -326,10 +326,18 @@ func (a *Action) Hup() {
 	}
 }
 
+// closeWait is how long Close waits for an output that does not return.
+const closeWait = 5 * time.Second
+
 // Close flushes and releases everything. Call it when nothing calls Handle any
-// more and Run has returned.
+// more and Run has returned. An output that hangs is left as it is, and so is
+// everything it may still use.
 func (a *Action) Close() error {
-	a.turn <- struct{}{}
+	ctx, cancel := context.WithTimeout(context.Background(), closeWait)
+	defer cancel()
+	if a.take(ctx) != nil {
+		return fmt.Errorf("action %s: its output does not return and cannot be closed", a.opts.Name)
+	}
 	defer func() { <-a.turn }()
 	err := a.out.Close()
 	if a.errors != nil {
