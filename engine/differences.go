@@ -30,7 +30,16 @@ const Differences = `## What is different on purpose
 - **Parsers**: fractions of a second keep up to nine digits (rsyslogd prints garbage beyond six); overlong tags are cut
   where rsyslogd prints memory; a year before an RFC 3164 timestamp is read; ` + "`parser.parseHostnameAndTag`" + ` and
   ` + "`parser.spaceLFOnReceive`" + ` do what their names say.
-- **Overlong lines over TCP** are split without loss; rsyslogd loses a byte at each split.
+- **Overlong lines over TCP** are split without loss; rsyslogd's imtcp loses a byte at each split, its imptcp sends the
+  full buffer again for every byte beyond it.
+- **imptcp** delivers a last line without a line feed, and says when a connection ends inside a counted frame. With ` + "`multiLine`" + `
+  a line feed ends a message once the next byte is known, whatever one read returned; with ` + "`framing.delimiter.regex`" + ` only
+  complete lines are looked at.
+- **imrelp** ends a session that sends a message before ` + "`open`" + ` or under transaction number 0. ` + "`oversizeMode=\"accept\"`" + ` cuts at
+  maxMessageSize, as ` + "`truncate`" + ` does.
+- **TLS, stream compression and network namespaces** that an input asks for are errors, as long as they are not there: nothing is
+  listened for without what was asked for.
+- **When an input stops**, what the kernel had received on its TCP connections and UDP sockets is delivered; rsyslogd drops it.
 - **Expressions**: ` + "`==`" + ` with a JSON number on the right compares it; numbers are not cut to 32 bits when
   ordered; an endless circle of calls is an error.
 - **Templates**: ` + "`date-utc`" + ` converts fractions of any length (rsyslogd takes their digits for microseconds); ` + "`date-ordinal`" + `
