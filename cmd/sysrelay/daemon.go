@@ -133,6 +133,8 @@ func (d *daemon) run(e *engine.Engine) int {
 	d.tellParent()
 	done := make(chan error, 1)
 	go func() { done <- e.Run(ctx) }()
+	hup := hups(e.Hup)
+	defer close(hup)
 	for {
 		select {
 		case s := <-signals:
@@ -140,7 +142,10 @@ func (d *daemon) run(e *engine.Engine) int {
 				e.Stop(int(s.(syscall.Signal)))
 				cancel()
 			} else if s == syscall.SIGHUP {
-				e.Hup()
+				select {
+				case hup <- struct{}{}:
+				default: // one is pending, which will see what this one is about
+				}
 			}
 		case err := <-done:
 			if d.flags.debug {
@@ -156,6 +161,19 @@ func (d *daemon) run(e *engine.Engine) int {
 			return 0
 		}
 	}
+}
+
+// hups returns a channel each value on which makes reopen run once more. It runs
+// beside the signals: an output that is slow to close its files does not keep the
+// daemon from being told to end.
+func hups(reopen func()) chan<- struct{} {
+	pending := make(chan struct{}, 1)
+	go func() {
+		for range pending {
+			reopen()
+		}
+	}()
+	return pending
 }
 
 // stops tells whether s ends the daemon. as rsyslog: INT and QUIT only when
