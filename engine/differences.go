@@ -26,6 +26,8 @@ const Differences = `## What is different on purpose
 - **A queue of type Disk is synced** at every commit; ` + "`queue.syncQueueFiles=\"off\"`" + ` gives that up.
   ` + "`queue.checkpointInterval`" + ` has no meaning: the position is part of every commit. A Disk queue without a
   ` + "`queue.size`" + ` is not limited by a number of messages.
+- **An action whose queue has a ` + "`queue.filename`" + ` tries for ever** unless ` + "`action.resumeRetryCount`" + ` is
+  given: what is on disk is not discarded. rsyslogd discards it after the first failure.
 - **imudp asks for a receive buffer of 4 MiB** unless ` + "`rcvbufSize`" + ` says otherwise.
 - **Parsers**: fractions of a second keep up to nine digits (rsyslogd prints garbage beyond six); overlong tags are cut
   where rsyslogd prints memory; a year before an RFC 3164 timestamp is read; ` + "`parser.parseHostnameAndTag`" + ` and

@@ -69,7 +69,7 @@ func NewAction(o ActionOptions) (*Action, error) {
 	}
 	a := &Action{opts: o, out: o.Output, turn: make(chan struct{}, 1)}
 	a.gate = newGate(o.Params, o.MarkInterval)
-	a.retry = newRetry(o.Params, o.Jitter)
+	a.retry = newRetry(o.Params, o.Queue.Params.Filename != "" && !direct(o.Queue.Params.Type), o.Jitter)
 	if o.Params.ErrorFile != "" {
 		a.errors = &errorFile{path: o.Params.ErrorFile, max: o.Params.ErrorFileMaxSize, action: o.Name}
 	}

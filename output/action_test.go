@@ -14,6 +14,7 @@ import (
 
 	"go.uber.org/goleak"
 
+	"sysrelay/conf"
 	"sysrelay/message"
 	"sysrelay/queue"
 )
@@ -112,7 +113,7 @@ func TestRetryTimes(t *testing.T) {
 				o := &fakeOutput{}
 				o.down()
 				a, book := newAction(t, o, func(p *ActionOptions) {
-					p.Params.ResumeRetryCount, p.Params.ResumeInterval, p.Params.ResumeIntervalMax = c.count, c.interval, c.max
+					p.Params.ResumeRetryCount, p.Params.ResumeInterval, p.Params.ResumeIntervalMax = tries(c.count), c.interval, c.max
 				})
 				ctx, cancel := context.WithTimeout(message.WithAck(context.Background(), c.ack), c.stop)
 				defer cancel()
@@ -378,7 +379,7 @@ func TestCancelledWhileWaiting(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		o := &fakeOutput{}
 		o.down()
-		a, _ := newAction(t, o, func(p *ActionOptions) { p.Params.ResumeRetryCount = -1 })
+		a, _ := newAction(t, o, func(p *ActionOptions) { p.Params.ResumeRetryCount = tries(-1) })
 		ctx, cancel := context.WithCancel(context.Background())
 		v := batch("1", "2")
 		done := make(chan error, 1)
@@ -406,4 +407,25 @@ func TestQueuedAction(t *testing.T) {
 	must(t, <-done)
 	must(t, a.Close())
 	equal(t, "delivered", o.received(), []string{"1", "2", "3"})
+}
+
+// What is on disk has been promised to be kept: only an explicit
+// resumeRetryCount discards it.
+func TestRetriesByDefault(t *testing.T) {
+	for _, c := range []struct {
+		given  conf.Opt[int]
+		onDisk bool
+		want   int
+	}{
+		{conf.Opt[int]{}, false, 0},
+		{conf.Opt[int]{}, true, -1},
+		{tries(3), true, 3},
+		{tries(0), true, 0},
+		{tries(-1), false, -1},
+	} {
+		p := ActionParams{ResumeRetryCount: c.given}
+		if got := p.retries(c.onDisk); got != c.want {
+			t.Errorf("given %+v, on disk %v: %d tries, want %d", c.given, c.onDisk, got, c.want)
+		}
+	}
 }

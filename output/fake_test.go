@@ -164,3 +164,6 @@ func equal(t *testing.T, what string, got, want []string) {
 		t.Errorf("%s:\n got %s\nwant %s", what, strings.Join(got, "\n     "), strings.Join(want, "\n     "))
 	}
 }
+
+// tries is action.resumeRetryCount as given in a configuration.
+func tries(n int) conf.Opt[int] { return conf.Opt[int]{Value: n, Given: true} }

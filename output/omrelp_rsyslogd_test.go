@@ -65,7 +65,7 @@ func TestRELPToRsyslogd(t *testing.T) {
 	p.Port = r.port
 	o, _ := newOMRELP(t, p)
 	a, _ := newAction(t, o, func(p *ActionOptions) {
-		p.Params.ResumeRetryCount, p.Params.ResumeInterval = -1, 0
+		p.Params.ResumeRetryCount, p.Params.ResumeInterval = tries(-1), 0
 	})
 	const batches, each, kills = 200, 50, 4
 	sent := 0

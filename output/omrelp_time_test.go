@@ -41,7 +41,7 @@ var pipeParams = OMRELPParams{Target: "peer", Port: "514", Template: "text", Tim
 func newPiped(t *testing.T, s *relpServer) (*omrelp, *Action, *logBook) {
 	o, _ := newOMRELP(t, pipeParams)
 	onPipes(t, o, s)
-	a, book := newAction(t, o, func(p *ActionOptions) { p.Params.ResumeRetryCount = -1 })
+	a, book := newAction(t, o, func(p *ActionOptions) { p.Params.ResumeRetryCount = tries(-1) })
 	return o, a, book
 }
 

@@ -6,7 +6,7 @@ import "sysrelay/conf"
 // rsyslog's names.
 type ActionParams struct {
 	Name                 string         `conf:"name" doc:"Name of the action in messages and statistics; default is action-N-MODULE." status:"full"`
-	ResumeRetryCount     int            `conf:"action.resumeretrycount" default:"0" doc:"How often to try again before the action is suspended and its messages are discarded; -1 is for ever." status:"full"`
+	ResumeRetryCount     conf.Opt[int]  `conf:"action.resumeretrycount" doc:"How often to try again before the action is suspended and its messages are discarded; -1 is for ever. Default 0, with a queue.filename -1: what is on disk is not discarded." status:"full"`
 	ResumeInterval       int            `conf:"action.resumeinterval" default:"30" doc:"Seconds between tries. A suspension lasts this long, and longer the more there were in a row." status:"full"`
 	ResumeIntervalMax    int            `conf:"action.resumeintervalmax" default:"1800" doc:"Seconds a suspension lasts at most; 0 is unlimited." status:"full"`
 	ReportSuspension     conf.Opt[bool] `conf:"action.reportsuspension" default:"on" doc:"Report when the action is suspended and when it is resumed." status:"full"`
@@ -22,4 +22,14 @@ type ActionParams struct {
 	ExternalStateFile    string         `conf:"action.externalstate.file" doc:"File that suspends the action while its content begins with SUSPENDED." status:"full"`
 	CopyMsg              bool           `conf:"action.copymsg" doc:"Accepted; a queue always has a copy of its own." status:"full"`
 	RateLimitName        string         `conf:"action.ratelimit.name" doc:"Name of a ratelimit() object." status:"none"`
+}
+
+// retries is how often a failed delivery is tried again. as rsyslog: never,
+// unless the configuration says so. A queue on disk is there to outlast a dead
+// target, and what it holds has been promised to be kept.
+func (p *ActionParams) retries(onDisk bool) int {
+	if !p.ResumeRetryCount.Given && onDisk {
+		return -1
+	}
+	return p.ResumeRetryCount.Value
 }

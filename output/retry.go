@@ -61,12 +61,12 @@ type spells struct {
 // lost a collector together do not return to it together.
 func Jitter(d time.Duration) time.Duration { return d + rand.N(d/10+1) }
 
-func newRetry(p ActionParams, jitter func(time.Duration) time.Duration) retry {
+func newRetry(p ActionParams, onDisk bool, jitter func(time.Duration) time.Duration) retry {
 	if jitter == nil {
 		jitter = func(d time.Duration) time.Duration { return d }
 	}
 	return retry{
-		count:    p.ResumeRetryCount,
+		count:    p.retries(onDisk),
 		interval: max(time.Duration(p.ResumeInterval)*time.Second, minInterval),
 		max:      time.Duration(p.ResumeIntervalMax) * time.Second,
 		jitter:   jitter,
