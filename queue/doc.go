@@ -27,7 +27,8 @@
 // been acknowledged as stored: it is acknowledged to the store only when the
 // next durable place has it. A memory queue behind a disk queue is therefore
 // passed by, and a slow action behind both holds up the disk queue, unless the
-// action's queue has a queue.filename.
+// action's queue has a queue.filename. What a disk-assisted queue handed on from
+// memory may be in that memory queue; it is waited for, so that order is kept.
 //
 // The package imports message.
 package queue

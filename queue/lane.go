@@ -29,6 +29,7 @@ func (c *chunk) room() int { return cap(c.buf) - len(c.buf) }
 type lane struct {
 	head, tail *chunk
 	n          int           // messages not on loan
+	count      uint64        // messages there have ever been
 	lent       Run           // what the worker has on loan
 	rest       Run           // older than all else: what the worker gave back when it ended
 	wake       chan struct{} // capacity 1
@@ -38,6 +39,7 @@ type lane struct {
 // add appends n messages, taking chunks from p.
 func (l *lane) add(p *pool, frames []byte, n int) {
 	l.n += n
+	l.count += uint64(n)
 	for n > 0 {
 		if l.tail == nil || l.tail.room() < frameSize(frames) {
 			l.grow(p, frameSize(frames))

@@ -45,6 +45,7 @@ type Queue struct {
 	pace     gate               // for inputs that can wait at all
 	light    gate               // for inputs that may be held up a little
 	full     gate               // for inputs that may be held up for ever
+	behind   []*behind          // who passes the queue by, but not what is in it
 	losing   bool               // messages are being discarded because the queue is full
 	spilling bool               // messages go to disk, because it holds some, or memory is full
 	readCtx  context.Context    // while the disk is read; nil if it is not
@@ -149,6 +150,9 @@ func (q *Queue) Put(ctx context.Context, v message.View) error {
 
 // pass hands messages to the work in the goroutine of the sender.
 func (q *Queue) pass(ctx context.Context, v message.View) error {
+	if err := q.awaitOlder(ctx); err != nil {
+		return err
+	}
 	err := q.opts.Work(ctx, v)
 	taken := v.Len() - message.Rest(v, err).Len()
 	q.Ledger.Receive(taken)

@@ -20,6 +20,9 @@ type reader struct {
 func (q *Queue) newReader(work context.Context) *reader {
 	r := &reader{q: q, workers: make([]*worker, len(q.lanes)), shares: make([]Run, len(q.lanes))}
 	work = message.WithAck(work, message.Stored)
+	if q.set.assisted() {
+		work = withBehind(work)
+	}
 	for i := range r.workers {
 		r.workers[i] = q.newWorker(work, nil)
 		r.workers[i].taken = func(int) {}

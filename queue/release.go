@@ -56,6 +56,7 @@ func (q *Queue) giveBack(l *lane, rest Run) {
 	q.bytes += int64(len(rest.Frames)) - int64(len(l.lent.Frames))
 	l.rest = rest
 	l.done(&q.pool)
+	q.letBehind()
 	q.openGates()
 }
 
