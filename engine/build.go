@@ -194,13 +194,13 @@ func (b *builder) queueOptions(at conf.Pos, name string, kind queue.Kind, p queu
 }
 
 // defaultTimeouts fills in global()'s defaults where the queue gives none.
-func defaultTimeouts(p *queue.Params, shutdown, completion, enqueue int) {
+func defaultTimeouts(p *queue.Params, shutdown, completion, enqueue conf.Opt[int]) {
 	for _, t := range []struct {
 		of *queue.Opt[int]
-		to int
+		to conf.Opt[int]
 	}{{&p.TimeoutShutdown, shutdown}, {&p.TimeoutCompletion, completion}, {&p.TimeoutEnqueue, enqueue}} {
-		if !t.of.Given {
-			t.of.Value, t.of.Given = t.to, true
+		if !t.of.Given && t.to.Given {
+			*t.of = queue.Given(t.to.Value)
 		}
 	}
 }
@@ -284,7 +284,7 @@ func (b *builder) newAction(o *conf.Object, module string, out output.Output, p 
 	if !p.ReportContinuation.Given {
 		p.ReportContinuation.Value = b.globals.ReportContinuation
 	}
-	opts := b.queueOptions(o.Pos, name+" queue", queue.Action, q)
+	opts := b.queueOptions(o.Pos, name+" queue", actionQueue(o), q)
 	defaultTimeouts(&opts.Params, b.globals.ActionShutdown, b.globals.ActionCompletion, b.globals.ActionEnqueue)
 	a, err := output.NewAction(output.ActionOptions{
 		Name: name, Module: module, Params: p, Queue: opts, Output: out,
@@ -294,6 +294,14 @@ func (b *builder) newAction(o *conf.Object, module string, out output.Output, p 
 		return nil, b.cfg.Errorf(o.Pos, "", "%v", err)
 	}
 	return a, nil
+}
+
+// actionQueue is the kind of queue an action has.
+func actionQueue(o *conf.Object) queue.Kind {
+	if o.Legacy {
+		return queue.ActionLegacy
+	}
+	return queue.Action
 }
 
 // markInterval is immark's interval, 0 if it is not loaded.

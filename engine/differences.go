@@ -23,6 +23,13 @@ const Differences = `## What is different on purpose
   queue that is suspended keeps its messages and the failover action gets them, too.
 - **RELP answers when a message is stored** (` + "`ack=\"stored\"`" + `): a memory queue is passed by, the
   connection's goroutine runs the rules itself. rsyslogd answers after its memory queue.
+- **TCP is held up, not discarded.** Messages of inputs that can wait (imtcp, imptcp, imrelp with ` + "`ack=\"received\"`" + `, imuxsock
+  with ` + "`flowControl`" + `) wait for room in a full queue for as long as it takes, and their senders with them, unless
+  ` + "`queue.timeoutEnqueue`" + ` is given for that queue. rsyslogd discards one every 2 s. What comes over UDP is discarded
+  after 2 s as there.
+- **Legacy action queues** (` + "`$ActionQueue…`" + `) hand on up to 128 messages at once, drain for 10 ms at shutdown and discard
+  less important messages at 98 % of their size; rsyslogd has 16, 0 ms and the 980th message. The 50 ms that a message
+  waits for room are rsyslogd's: a dead action holds up the others less.
 - **A queue of type Disk is synced** at every commit; ` + "`queue.syncQueueFiles=\"off\"`" + ` gives that up.
   ` + "`queue.checkpointInterval`" + ` has no meaning: the position is part of every commit. A Disk queue without a
   ` + "`queue.size`" + ` is not limited by a number of messages.

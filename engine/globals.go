@@ -46,13 +46,13 @@ type Globals struct {
 	PermitSlash   bool   `conf:"parser.permitslashinprogramname" doc:"A slash does not end the program name."`
 	Compression   bool   `conf:"parser.supportcompressionextension" default:"on" doc:"Inflate messages that begin with 'z'."`
 
-	InputsTimeout     int `conf:"inputs.timeout.shutdown" default:"1000" doc:"Milliseconds inputs have to end at shutdown."`
-	ActionShutdown    int `conf:"default.action.queue.timeoutshutdown" default:"10" doc:"queue.timeoutShutdown of actions that give none."`
-	ActionCompletion  int `conf:"default.action.queue.timeoutactioncompletion" default:"1000" doc:"queue.timeoutActionCompletion of actions that give none."`
-	ActionEnqueue     int `conf:"default.action.queue.timeoutenqueue" default:"2000" doc:"queue.timeoutEnqueue of actions that give none."`
-	RulesetShutdown   int `conf:"default.ruleset.queue.timeoutshutdown" default:"1500" doc:"queue.timeoutShutdown of rulesets that give none."`
-	RulesetCompletion int `conf:"default.ruleset.queue.timeoutactioncompletion" default:"1000" doc:"queue.timeoutActionCompletion of rulesets that give none."`
-	RulesetEnqueue    int `conf:"default.ruleset.queue.timeoutenqueue" default:"2000" doc:"queue.timeoutEnqueue of rulesets that give none."`
+	InputsTimeout     int           `conf:"inputs.timeout.shutdown" default:"1000" doc:"Milliseconds inputs have to end at shutdown."`
+	ActionShutdown    conf.Opt[int] `conf:"default.action.queue.timeoutshutdown" default:"10" doc:"queue.timeoutShutdown of actions that give none."`
+	ActionCompletion  conf.Opt[int] `conf:"default.action.queue.timeoutactioncompletion" default:"1000" doc:"queue.timeoutActionCompletion of actions that give none."`
+	ActionEnqueue     conf.Opt[int] `conf:"default.action.queue.timeoutenqueue" default:"2000" doc:"queue.timeoutEnqueue of actions that give none."`
+	RulesetShutdown   conf.Opt[int] `conf:"default.ruleset.queue.timeoutshutdown" default:"1500" doc:"queue.timeoutShutdown of rulesets that give none."`
+	RulesetCompletion conf.Opt[int] `conf:"default.ruleset.queue.timeoutactioncompletion" default:"1000" doc:"queue.timeoutActionCompletion of rulesets that give none."`
+	RulesetEnqueue    conf.Opt[int] `conf:"default.ruleset.queue.timeoutenqueue" default:"2000" doc:"queue.timeoutEnqueue of rulesets that give none."`
 
 	CaseSensitive bool     `conf:"variables.casesensitive" doc:"Names of variables differ by case."`
 	CompactJSON   bool     `conf:"compactjsonstring" doc:"Print JSON without blanks."`

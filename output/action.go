@@ -100,11 +100,20 @@ func direct(t queue.Type) bool { return t == "" || strings.EqualFold(string(t), 
 // discarded or handed back the messages when it returns; one with a queue has
 // put them there.
 func (a *Action) Handle(ctx context.Context, v message.View) error {
-	if a.gate.active {
-		taken := a.gate.pass(v, a.opts.Deps.Env.Now())
-		a.skipped(v.Len() - taken.Len())
-		v = taken
+	if !a.gate.active {
+		return a.give(ctx, v)
 	}
+	taken := a.gate.pass(v, a.opts.Deps.Env.Now())
+	a.skipped(v.Len() - taken.Len())
+	if err := a.give(ctx, taken); err != nil {
+		// Those that are skipped are done with.
+		return undelivered(message.Rest(taken, err), err)
+	}
+	return nil
+}
+
+// give gives v to the queue, or delivers it.
+func (a *Action) give(ctx context.Context, v message.View) error {
 	switch {
 	case v.Len() == 0:
 		return nil

@@ -429,3 +429,20 @@ func TestRetriesByDefault(t *testing.T) {
 		}
 	}
 }
+
+// What the configuration keeps from an action is done with, also when its queue
+// does not take the rest.
+func TestSkippedIsNotHandedBack(t *testing.T) {
+	o := &fakeOutput{}
+	o.down()
+	a, _ := newAction(t, o, func(p *ActionOptions) {
+		p.Params.EveryNthTime = 2
+		p.Queue.Params = queue.Params{Type: queue.LinkedList, Size: 1, TimeoutEnqueue: queue.Given(-1)}
+	})
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	must(t, a.Handle(ctx, batch("1", "2"))) // fills the queue
+	v := batch("3", "4")
+	equal(t, "handed back", texts(message.Rest(v, a.Handle(ctx, v))), []string{"4"})
+	wantAccounts(t, a, 2, 0, map[message.Reason]uint64{message.Stopped: 2})
+}

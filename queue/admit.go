@@ -193,15 +193,21 @@ func (q *Queue) discard(a *arrival, r message.Reason) {
 	a.skip(1, frameSize(a.frames))
 }
 
+// patience is how long a message waits for room before it is discarded; negative
+// is for ever. rsyslogd discards after 2 s what a TCP connection could have held
+// back; here somebody must have asked for that.
+func (q *Queue) patience(a *arrival) time.Duration {
+	if a.stored || a.flow != message.NoDelay && !q.set.enqueueGiven {
+		return -1
+	}
+	return q.set.enqueue
+}
+
 // waitForRoom waits until there is room, or discards a message because there
-// has been none for timeoutEnqueue.
+// has been none for as long as it may wait.
 func (q *Queue) waitForRoom(ctx context.Context, a *arrival) error {
 	q.wasFull++
-	d := q.set.enqueue
-	if a.stored {
-		d = -1
-	}
-	if d != 0 {
+	if d := q.patience(a); d != 0 {
 		err := q.wait(ctx, &q.room, d, a.turn)
 		if a.turn = err == nil; !errors.Is(err, errTimeout) {
 			return err

@@ -92,6 +92,67 @@ func TestFullQueueWaitsForever(t *testing.T) {
 	})
 }
 
+// Inputs that can wait are not made to lose messages, unless somebody has asked
+// for it.
+func TestPatience(t *testing.T) {
+	const forEver = -1
+	explicit := Params{Size: 4, TimeoutEnqueue: Given(3000)}
+	for _, c := range []struct {
+		name   string
+		kind   Kind
+		params Params
+		flow   message.Flow
+		want   time.Duration
+	}{
+		{"NoDelay", Main, Params{Size: 4}, message.NoDelay, 2 * time.Second},
+		{"LightDelay", Main, Params{Size: 4}, message.LightDelay, forEver},
+		{"FullDelay", Ruleset, Params{Size: 4, FullDelayMark: 4}, message.FullDelay, forEver},
+		{"LightDelay, given", Main, explicit, message.LightDelay, time.Second + 3*time.Second}, // at lightDelayMark, too
+		{"action", Action, Params{Size: 4}, message.LightDelay, 2 * time.Second},
+		{"legacy action", ActionLegacy, Params{Size: 4}, message.LightDelay, 50 * time.Millisecond},
+		{"action that looks at the class", Action, Params{Size: 4, TakeFlowCtl: true}, message.LightDelay, forEver},
+	} {
+		for _, disk := range []bool{false, true} {
+			t.Run(fmt.Sprint(c.name, ", disk ", disk), func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) { patience(t, c.kind, c.params, c.flow, c.want, disk) })
+			})
+		}
+	}
+}
+
+func patience(t *testing.T, k Kind, p Params, flow message.Flow, want time.Duration, onDisk bool) {
+	o := Options{Kind: k, Params: p}
+	if onDisk { // where it is the store that is full
+		o.Params.Type, o.Params.Filename, o.Params.Size = Disk, "f", 100
+		o.OpenStore = new(disk).open(4)
+		if want > 3*time.Second {
+			want = 3 * time.Second // the marks are far away
+		}
+	}
+	r := open(t, o)
+	r.put(t.Context(), texts(1, 4)...)
+	start := time.Now()
+	done := r.putAsync(t.Context(), flow, "5")
+	if want < 0 {
+		time.Sleep(24 * time.Hour)
+		if !pending(done) {
+			t.Fatal("Put did not wait")
+		}
+	} else if err := <-done; err != nil || time.Since(start) != want {
+		t.Errorf("took %v, error %v, want %v", time.Since(start), err, want)
+	}
+	r.run()
+	if want < 0 {
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	}
+	r.end()
+	if a := r.Ledger.Read(); a.Lost() != map[bool]uint64{true: 0, false: 1}[want < 0] {
+		t.Errorf("accounts: %+v", a)
+	}
+}
+
 func TestPutTakesAPart(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := filled(t, Params{Size: 4, TimeoutEnqueue: Given(-1)}, 2)
@@ -355,6 +416,20 @@ func TestSampling(t *testing.T) {
 			t.Errorf("accounts: %+v", a)
 		}
 	})
+}
+
+// What samplingInterval does not keep is done with, also when the rest is not taken.
+func TestSamplingOfWhatIsNotTaken(t *testing.T) {
+	r := open(t, Options{Kind: Main, Params: Params{SamplingInterval: 2},
+		Work: func(context.Context, message.View) error { return errAgain }})
+	v := batchOf(message.NoDelay, texts(1, 4)...).All()
+	rest := message.Rest(v, r.Put(message.WithAck(t.Context(), message.Stored), v))
+	if rest.Len() != 2 || string(rest.At(0).Text) != "2" || string(rest.At(1).Text) != "4" {
+		t.Errorf("%d messages were handed back", rest.Len())
+	}
+	if a := r.Ledger.Read(); a.Received != 2 || a.Discarded[message.Sampled] != 2 {
+		t.Errorf("accounts %+v", a)
+	}
 }
 
 // Under Stored nothing may be left in memory: the sender's goroutine does the work.

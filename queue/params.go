@@ -30,7 +30,7 @@ type Params struct {
 	WorkerThreads       int       `conf:"queue.workerthreads" doc:"Workers; each owns the messages of a share of the origins, so that the messages of one origin keep their order. Default 1, in a legacy main queue, too." status:"full"`
 	TimeoutShutdown     Opt[int]  `conf:"queue.timeoutshutdown" doc:"Milliseconds to drain at shutdown; -1 is for ever. Default 1500 / 10." status:"full"`
 	TimeoutCompletion   Opt[int]  `conf:"queue.timeoutactioncompletion" doc:"Milliseconds to let a batch under way finish after that. Default 1000." status:"full"`
-	TimeoutEnqueue      Opt[int]  `conf:"queue.timeoutenqueue" doc:"Milliseconds a message waits for room in a full queue before it is discarded; 0 discards at once, -1 waits for ever. Default 2000." status:"full"`
+	TimeoutEnqueue      Opt[int]  `conf:"queue.timeoutenqueue" doc:"Milliseconds a message waits for room in a full queue before it is discarded; 0 discards at once, -1 waits for ever. Default 2000, legacy actions 50; but messages of inputs that can wait, as TCP, are not discarded unless a time is given." status:"full"`
 	TimeoutWorker       int       `conf:"queue.timeoutworkerthreadshutdown" doc:"Accepted: idle workers cost nothing." status:"none"`
 	WorkerMinimum       int       `conf:"queue.workerthreadminimummessages" doc:"Accepted: workers are always there." status:"none"`
 	MaxFileSize         int64     `conf:"queue.maxfilesize,type=size" doc:"Bytes of one generation file of a disk queue. Small values are raised to what the store can use." status:"full"`
@@ -80,13 +80,17 @@ const (
 type Kind uint8
 
 // Kinds of queue. MainLegacy is a main queue configured by $MainMsgQueue…
-// directives or not at all, Main one configured by main_queue().
+// directives or not at all, Main one configured by main_queue(); ActionLegacy is
+// that of an action in the old style, configured by $ActionQueue… directives.
 const (
 	MainLegacy Kind = iota
 	Main
 	Ruleset
 	Action
+	ActionLegacy
 )
+
+func (k Kind) action() bool { return k == Action || k == ActionLegacy }
 
 // Options are what Open needs besides the parameters.
 type Options struct {

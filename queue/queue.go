@@ -103,8 +103,9 @@ func (q *Queue) contexts() {
 //   - As rsyslog, LightDelay inputs wait a second at most at lightDelayMark, once
 //     for each Put; FullDelay inputs wait at fullDelayMark until there is room.
 //   - As rsyslog, each message waits timeoutEnqueue for room and is then
-//     discarded. A sender that can wait is so slowed to one message lost for each
-//     timeoutEnqueue; with -1 none is lost.
+//     discarded; with -1 none is. Where timeoutEnqueue was not given, messages of
+//     inputs that can wait do so for as long as it takes: their connections hold
+//     the senders up.
 //   - A disk-assisted queue goes to disk instead, a Disk queue always does.
 //     Put then returns after the commit; but main and ruleset queues do not hold
 //     up NoDelay inputs for it.
@@ -117,9 +118,19 @@ func (q *Queue) contexts() {
 // When ctx ends before every message is taken, or when the queue is shut down,
 // the error says which were not.
 func (q *Queue) Put(ctx context.Context, v message.View) error {
-	if q.set.sampling > 0 {
-		v = q.sample(v)
+	if q.set.sampling == 0 {
+		return q.put(ctx, v)
 	}
+	kept := q.sample(v)
+	err := q.put(ctx, kept)
+	if err == nil {
+		return nil
+	}
+	// Those that are not kept are done with.
+	return &message.Undelivered{Rest: message.Rest(kept, err), Err: err}
+}
+
+func (q *Queue) put(ctx context.Context, v message.View) error {
 	if v.Len() == 0 {
 		return nil
 	}
@@ -163,7 +174,7 @@ func (q *Queue) pass(ctx context.Context, v message.View) error {
 // flow is the flow-control class messages are treated by. as rsyslog: an action
 // queue holds nobody up at its marks unless takeFlowCtlFromMsg asks for it.
 func (q *Queue) flow(v message.View) message.Flow {
-	if q.opts.Kind == Action && !q.set.takeFlow {
+	if q.opts.Kind.action() && !q.set.takeFlow {
 		return message.NoDelay
 	}
 	return v.Flow()

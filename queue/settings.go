@@ -10,30 +10,32 @@ import (
 
 // settings are Params with every default and rule applied.
 type settings struct {
-	typ       Type
-	dir       string // of the disk part; "" if there is none
-	batch     int
-	minBatch  int
-	minWait   time.Duration
-	workers   int
-	slowdown  time.Duration
-	window    window
-	sampling  int
-	discard   int // severity from which messages are discarded
-	takeFlow  bool
-	sync      bool
-	save      bool
-	enqueue   time.Duration // negative: for ever
-	shutdown  time.Duration // negative: for ever
-	complete  time.Duration // negative: for ever
-	maxDisk   int64
-	maxFile   int64
-	memory    int64
-	size      mark // room there is
-	high      mark // where a disk-assisted queue goes to disk
-	light     mark
-	full      mark
-	discardAt int
+	typ      Type
+	dir      string // of the disk part; "" if there is none
+	batch    int
+	minBatch int
+	minWait  time.Duration
+	workers  int
+	slowdown time.Duration
+	window   window
+	sampling int
+	discard  int // severity from which messages are discarded
+	takeFlow bool
+	sync     bool
+	save     bool
+	enqueue  time.Duration // negative: for ever
+	// enqueueGiven: somebody wants messages discarded after that time.
+	enqueueGiven bool
+	shutdown     time.Duration // negative: for ever
+	complete     time.Duration // negative: for ever
+	maxDisk      int64
+	maxFile      int64
+	memory       int64
+	size         mark // room there is
+	high         mark // where a disk-assisted queue goes to disk
+	light        mark
+	full         mark
+	discardAt    int
 }
 
 // mark is a level of messages and bytes; either reaches it.
@@ -53,6 +55,7 @@ type kindDefaults struct {
 	size     int
 	batch    int
 	high     int
+	enqueue  int
 	shutdown int
 	memory   int64
 }
@@ -60,11 +63,15 @@ type kindDefaults struct {
 func (k Kind) defaults() kindDefaults {
 	switch k {
 	case MainLegacy:
-		return kindDefaults{typ: FixedArray, size: 100_000, batch: 256, high: 80_000, shutdown: 1500, memory: 256 << 20}
+		return kindDefaults{typ: FixedArray, size: 100_000, batch: 256, high: 80_000, enqueue: 2000, shutdown: 1500, memory: 256 << 20}
 	case Action:
-		return kindDefaults{typ: Direct, size: 1000, batch: 128, shutdown: 10, memory: 64 << 20}
+		return kindDefaults{typ: Direct, size: 1000, batch: 128, enqueue: 2000, shutdown: 10, memory: 64 << 20}
+	case ActionLegacy:
+		// as rsyslog, but it hands on 16 messages at once, discards from the 980th on
+		// however large the queue is, and does not drain at shutdown.
+		return kindDefaults{typ: Direct, size: 1000, batch: 128, enqueue: 50, shutdown: 10, memory: 64 << 20}
 	}
-	return kindDefaults{typ: FixedArray, size: 50_000, batch: 1024, shutdown: 1500, memory: 256 << 20}
+	return kindDefaults{typ: FixedArray, size: 50_000, batch: 1024, enqueue: 2000, shutdown: 1500, memory: 256 << 20}
 }
 
 // smallestSize is the queue.size below which as rsyslog the user is warned.
@@ -184,7 +191,8 @@ func (s *settings) pace(p *Params, d kindDefaults) {
 	s.window = window{from: p.DequeueTimeBegin, to: p.DequeueTimeEnd.Or(25)}
 	s.sampling = p.SamplingInterval
 	s.takeFlow = p.TakeFlowCtl
-	s.enqueue = time.Duration(p.TimeoutEnqueue.Or(2000)) * time.Millisecond
+	s.enqueue = time.Duration(p.TimeoutEnqueue.Or(d.enqueue)) * time.Millisecond
+	s.enqueueGiven = p.TimeoutEnqueue.Given
 	s.shutdown = time.Duration(p.TimeoutShutdown.Or(d.shutdown)) * time.Millisecond
 	s.complete = time.Duration(p.TimeoutCompletion.Or(1000)) * time.Millisecond
 	s.maxDisk = p.MaxDiskSpace

@@ -32,6 +32,8 @@ func TestDefaults(t *testing.T) {
 		{"main_queue()", Main, Params{}, FixedArray, 50_000, 1024, 45_000, 48_500, 35_000, 49_000, 1, 1500, 1000, 2000},
 		{"ruleset", Ruleset, Params{}, FixedArray, 50_000, 1024, 45_000, 48_500, 35_000, 49_000, 1, 1500, 1000, 2000},
 		{"action", Action, on, LinkedList, 1000, 128, 900, 970, 700, 980, 1, 10, 1000, 2000},
+		{"legacy action", ActionLegacy, on, LinkedList, 1000, 128, 900, 970, 700, 980, 1, 10, 1000, 50},
+		{"large legacy action", ActionLegacy, Params{Type: LinkedList, Size: 10_000}, LinkedList, 10_000, 128, 9000, 9700, 7000, 9800, 1, 10, 1000, 50},
 		{"disk-assisted: full delay at half of high", Action, Params{Type: LinkedList, Filename: "f"}, LinkedList, 1000, 128, 900, 450, 700, 980, 1, 10, 1000, 2000},
 		{"too small for the legacy high watermark", MainLegacy, Params{Size: 1000}, FixedArray, 1000, 256, 900, 970, 700, 980, 1, 1500, 1000, 2000},
 		{"too small for shares", Action, Params{Type: LinkedList, Size: 50}, LinkedList, 50, 50, 50, 49, 49, 50, 1, 10, 1000, 2000},

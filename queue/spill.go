@@ -44,7 +44,7 @@ type storeFunc func(ctx context.Context, frames []byte, n int) error
 func (q *Queue) toDisk(ctx context.Context, a *arrival) error {
 	defer q.appended()
 	var put storeFunc = q.store.Append
-	if a.flow == message.NoDelay && !a.stored && q.opts.Kind != Action {
+	if a.flow == message.NoDelay && !a.stored && !q.opts.Kind.action() {
 		put = q.store.Accept
 	}
 	for a.n > 0 {
@@ -132,9 +132,9 @@ func (q *Queue) insist(ctx context.Context, a *arrival, r Run, put storeFunc) er
 		}
 	}
 	wait := ctx
-	if !a.stored && q.set.enqueue >= 0 {
+	if d := q.patience(a); d >= 0 {
 		var cancel context.CancelFunc
-		wait, cancel = context.WithTimeout(ctx, q.set.enqueue)
+		wait, cancel = context.WithTimeout(ctx, d)
 		defer cancel()
 	}
 	err := put(wait, r.Frames, r.N)
