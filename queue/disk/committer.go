@@ -3,6 +3,7 @@ package disk
 import (
 	"errors"
 	"fmt"
+	"runtime"
 	"time"
 
 	"sysrelay/queue"
@@ -12,6 +13,8 @@ const (
 	// ackDelay bounds how long an acknowledgement waits for a commit when
 	// nothing is appended.
 	ackDelay = 20 * time.Millisecond
+	// gatherTime bounds how long those who append again are given to do so.
+	gatherTime = 20 * time.Microsecond
 	// retryMin and retryMax bound the time between attempts to write while
 	// nothing can be written.
 	retryMin = 100 * time.Millisecond
@@ -36,13 +39,11 @@ func (s *Store) commitLoop() {
 			if did&acked != 0 {
 				retry = retryMin // that may have made room
 			}
-			open = s.pause(retry, nil)
+			open = s.pause(retry)
 			retry = min(2*retry, retryMax)
-		case did != 0:
-			retry = retryMin
 		default:
 			retry = retryMin
-			open = s.idle()
+			open = did == rolled || s.idle()
 		}
 	}
 	for s.round()&^failed != 0 {
@@ -50,31 +51,38 @@ func (s *Store) commitLoop() {
 	s.refuse()
 }
 
-// idle waits for something to do.
+// idle waits for something to do. Acknowledgements alone wait a little.
 func (s *Store) idle() (open bool) {
-	s.mu.Lock()
-	acks := s.pos.acked > s.pos.durable
-	s.mu.Unlock()
-	if acks {
-		return s.pause(ackDelay, s.appended)
+	var late <-chan time.Time
+	for {
+		s.mu.Lock()
+		waiting, acks := len(s.backlog.waiting) > 0, s.pos.acked > s.pos.durable
+		s.mu.Unlock()
+		if waiting {
+			return true
+		}
+		if acks && late == nil {
+			t := time.NewTimer(ackDelay)
+			defer t.Stop()
+			late = t.C
+		}
+		select {
+		case <-s.appended:
+		case <-s.acks:
+		case <-late:
+			return true
+		case <-s.done:
+			return false
+		}
 	}
-	select {
-	case <-s.appended:
-	case <-s.acks:
-		return s.idle()
-	case <-s.done:
-		return false
-	}
-	return true
 }
 
-// pause waits until the time is over, or for early or s.room.
-func (s *Store) pause(d time.Duration, early <-chan struct{}) (open bool) {
+// pause waits until the time is over or there may be room.
+func (s *Store) pause(d time.Duration) (open bool) {
 	t := time.NewTimer(d)
 	defer t.Stop()
 	select {
 	case <-t.C:
-	case <-early:
 	case <-s.room:
 	case <-s.done:
 		return false
@@ -102,6 +110,7 @@ func (s *Store) round() (did int) {
 		if err == nil {
 			s.release(group)
 			s.retire()
+			s.gather(len(group))
 			return appended
 		}
 		s.report(err)
@@ -123,6 +132,20 @@ func (s *Store) round() (did int) {
 		return rolled
 	}
 	return did
+}
+
+// gather lets those who have just been released run before the next group is
+// taken. Without that they miss it, and half of a number of steady senders waits
+// while the other half is written.
+func (s *Store) gather(n int) {
+	for start := time.Now(); time.Since(start) < gatherTime; runtime.Gosched() {
+		s.mu.Lock()
+		have := len(s.backlog.waiting)
+		s.mu.Unlock()
+		if have > n {
+			return
+		}
+	}
 }
 
 // release tells those who wait for a group that it is stored.
@@ -327,9 +350,14 @@ func (s *Store) distrust(g *generation, why error) {
 	s.logf(sevError, "%s: %v; no more is written to it, what it holds is still delivered, and the queue goes on in a new file", g.name, why)
 	g.removed, _ = g.w.disappeared()
 	s.stop(g)
-	s.mu.Lock()
-	s.active = nil
-	s.mu.Unlock()
+	if !g.removed || g.end <= s.pos.durable {
+		return
+	}
+	if _, err := s.rewrite(g, &rewriting{always: true}); err != nil {
+		s.logf(sevError, "what was in the removed file cannot be written to another one, and will be gone if this process ends before it is delivered: %v", err)
+		return
+	}
+	s.logf(sevNotice, "what was in the removed file is in %s now", g.name)
 }
 
 // retire removes the files of which everything is acknowledged.
@@ -345,7 +373,7 @@ func (s *Store) retire() {
 		switch {
 		case g.removed:
 		case g.damaged:
-			s.setAside(g, "what could be read of it has been delivered")
+			s.setAside(g.name)
 		default:
 			if err := s.dir.remove(g.name); err != nil {
 				s.logf(sevWarning, "%s is drained, but cannot be removed: %v", g.name, err)

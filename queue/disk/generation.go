@@ -3,6 +3,7 @@ package disk
 import (
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"sync"
 	"sync/atomic"
@@ -21,6 +22,7 @@ type generation struct {
 	first, end uint64 // sequences it is responsible for; end moves while it is written
 	evicted    uint64
 	bytes      int64 // on disk
+	used       int64 // up to the last page in use, when it was opened
 	w          *writer
 	txid       atomic.Uint64 // of w's last commit
 	complete   bool          // another one was begun after it
@@ -157,6 +159,7 @@ func openGeneration(d *directory, f file) (g *generation, st state, damage, err 
 	}
 	g.created, g.first, g.end, g.evicted = st.created, st.first, st.next, st.evicted
 	g.commit, g.complete = st.commit, st.flags&complete != 0
+	g.used = src.used
 	return g, st, damage, nil
 }
 
@@ -181,4 +184,58 @@ func (f *found) summary(file file) state {
 	}
 	st.id, st.number = file.id, file.number
 	return st
+}
+
+// want returns the next chunk of g that holds messages from the sequence at on,
+// less those before it. A *gapError says that they are not where they should be,
+// before end. The caller has g.mu.
+func (g *generation) want(src *source, at, end uint64) (held, place, error) {
+	for {
+		p, err := src.next(g.last)
+		switch {
+		case err == io.EOF, err == nil && p.first >= end:
+			return held{}, p, &gapError{next: end}
+		case err != nil:
+			return held{}, p, err
+		case p.end() <= at:
+			g.last = p.commit
+			continue
+		case p.first > at:
+			return held{}, p, &gapError{next: p.first}
+		}
+		frames, err := src.load(p)
+		if err != nil {
+			return held{}, p, &gapError{next: p.end(), why: err}
+		}
+		g.last = p.commit
+		return p.held(frames, at), p, nil
+	}
+}
+
+// gapError says that the messages before a sequence are not where they should be.
+type gapError struct {
+	next uint64
+	why  error
+}
+
+func (e *gapError) Error() string {
+	if e.why != nil {
+		return e.why.Error()
+	}
+	return "messages are missing from it"
+}
+
+// held is the chunk p, less the messages before from.
+func (p *place) held(frames []byte, from uint64) held {
+	h := held{frames: frames, n: int(p.count), start: p.first, first: p.first, end: p.end()}
+	if from <= h.first {
+		return h
+	}
+	skip := int(min(from-h.first, uint64(h.n)))
+	size, n := 0, 0
+	if skip > 0 {
+		size, n = prefix(frames, skip, len(frames))
+	}
+	h.frames, h.n, h.first = h.frames[size:], h.n-n, h.first+uint64(n)
+	return h
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"time"
 
@@ -193,7 +192,7 @@ func (s *Store) fetch() error {
 		}
 		return err
 	}
-	h, err := s.fetchFrom(g, src, end)
+	h, _, err := g.want(src, s.pos.fetched, end)
 	salvaged := src.found != nil
 	g.mu.Unlock()
 	if err == nil {
@@ -223,59 +222,6 @@ func (s *Store) locate() (*generation, uint64, bool) {
 		}
 	}
 	return nil, s.pos.next, false
-}
-
-// fetchFrom returns the next chunk of g that holds messages the reader wants.
-// The caller has g.mu.
-func (s *Store) fetchFrom(g *generation, src *source, end uint64) (held, error) {
-	for {
-		p, err := src.next(g.last)
-		switch {
-		case err == io.EOF, err == nil && p.first >= end:
-			return held{}, &gapError{next: end}
-		case err != nil:
-			return held{}, err
-		case p.end() <= s.pos.fetched:
-			g.last = p.commit
-			continue
-		case p.first > s.pos.fetched:
-			return held{}, &gapError{next: p.first}
-		}
-		b, err := src.load(p)
-		if err != nil {
-			return held{}, &gapError{next: p.end(), why: err}
-		}
-		g.last = p.commit
-		return p.held(b, s.pos.fetched), nil
-	}
-}
-
-// gapError says that the messages before a sequence are not where they should be.
-type gapError struct {
-	next uint64
-	why  error
-}
-
-func (e *gapError) Error() string {
-	if e.why != nil {
-		return e.why.Error()
-	}
-	return "messages are missing from it"
-}
-
-// held is the chunk p, less the messages before from.
-func (p *place) held(frames []byte, from uint64) held {
-	h := held{frames: frames, n: int(p.count), start: p.first, first: p.first, end: p.end()}
-	if from <= h.first {
-		return h
-	}
-	skip := int(min(from-h.first, uint64(h.n)))
-	size, n := 0, 0
-	if skip > 0 {
-		size, n = prefix(frames, skip, len(frames))
-	}
-	h.frames, h.n, h.first = h.frames[size:], h.n-n, h.first+uint64(n)
-	return h
 }
 
 // trouble deals with a file that cannot be read as it should be. The first time

@@ -86,7 +86,7 @@ func (h *header) put(b []byte) {
 	le.PutUint32(b[72:], h.size)
 	le.PutUint32(b[76:], h.sum)
 	le.PutUint32(b[80:], 0)
-	le.PutUint32(b[84:], crc32.Checksum(b[:84], castagnoli))
+	le.PutUint32(b[84:], checksum(b[:84]))
 }
 
 // readHeader reads a chunk's header and checks all that can be checked without
@@ -95,7 +95,7 @@ func readHeader(b []byte, id uint64) (header, error) {
 	if len(b) < headerSize || string(b[:8]) != chunkMagic {
 		return header{}, fmt.Errorf("%w: no chunk header", errRecord)
 	}
-	if crc32.Checksum(b[:84], castagnoli) != le.Uint32(b[84:]) {
+	if checksum(b[:84]) != le.Uint32(b[84:]) {
 		return header{}, fmt.Errorf("%w: checksum of the header", errRecord)
 	}
 	h := header{
@@ -162,7 +162,7 @@ func (s *state) encode() []byte {
 		s.acked, uint64(s.bytesIn), uint64(s.bytesGo), s.evicted, uint64(s.time)} {
 		le.PutUint64(b[16+8*i:], v)
 	}
-	le.PutUint32(b[124:], crc32.Checksum(b[:124], castagnoli))
+	le.PutUint32(b[124:], checksum(b[:124]))
 	return b
 }
 
@@ -171,7 +171,7 @@ func readState(b []byte, id uint64) (state, error) {
 	if len(b) < stateSize || string(b[:8]) != stateMagic {
 		return state{}, fmt.Errorf("%w: no state", errRecord)
 	}
-	if crc32.Checksum(b[:124], castagnoli) != le.Uint32(b[124:]) {
+	if checksum(b[:124]) != le.Uint32(b[124:]) {
 		return state{}, fmt.Errorf("%w: checksum of the state", errRecord)
 	}
 	u := func(at int) uint64 { return le.Uint64(b[at:]) }
@@ -212,7 +212,7 @@ func newRecord(from []*request, size, n int) record {
 	}
 	rec := record{bytes: b}
 	rec.count, rec.span, rec.size = uint32(n), uint32(n), uint32(size)
-	rec.sum = crc32.Checksum(b[headerSize:], castagnoli)
+	rec.sum = checksum(b[headerSize:])
 	if size >= 16 {
 		rec.received = int64(le.Uint64(b[headerSize+8:])) // see message.AppendFrame
 	}
@@ -221,3 +221,6 @@ func newRecord(from []*request, size, n int) record {
 
 // chunk is the part of r after the header.
 func (r *record) chunk() []byte { return r.bytes[headerSize:] }
+
+// checksum is the CRC-32C of b.
+func checksum(b []byte) uint32 { return crc32.Checksum(b, castagnoli) }

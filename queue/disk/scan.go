@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"cmp"
 	"fmt"
-	"hash/crc32"
 	"io"
 	"os"
 	"slices"
@@ -128,7 +127,7 @@ func (p *place) load(r io.ReaderAt) ([]byte, error) {
 	if _, err := r.ReadAt(b, p.off+headerSize); err != nil {
 		return nil, fmt.Errorf("%w: chunk of commit %d: %w", errDamaged, p.commit, err)
 	}
-	if crc32.Checksum(b, castagnoli) != p.sum {
+	if checksum(b) != p.sum {
 		return nil, fmt.Errorf("%w: checksum of the chunk of commit %d", errDamaged, p.commit)
 	}
 	return b, nil

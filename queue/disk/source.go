@@ -19,9 +19,12 @@ type source struct {
 	pages pageFile
 	walk  *walker
 	found *found // after a scan
+	used  int64  // up to the last page in use, when state was read
 
-	// txid is the version of a file that is being written; nil if it is not.
+	// txid is the version of a file that this process writes; nil if it does not.
 	txid *atomic.Uint64
+	// moving is set if another process may be writing the file.
+	moving bool
 }
 
 // openSource opens a generation file for reading.
@@ -64,7 +67,7 @@ func (s *source) next(after uint64) (place, error) {
 			return p, err
 		}
 		s.walk = nil
-		if s.txid == nil || try == retries {
+		if s.txid == nil && !s.moving || try == retries {
 			return p, err
 		}
 	}
@@ -78,7 +81,7 @@ func (s *source) step(after uint64) (place, error) {
 		if err != nil {
 			return place{}, err
 		}
-		if r.lame && s.txid == nil {
+		if r.lame && s.txid == nil && !s.moving {
 			return place{}, fmt.Errorf("%w: one of the meta pages is not valid", errDamaged)
 		}
 		w := &walker{p: &s.pages, r: r}
@@ -104,7 +107,17 @@ func (s *source) salvage() error {
 }
 
 // state reads the state of the queue as of the file's last commit.
-func (s *source) state() (state, error) {
+func (s *source) state() (st state, err error) {
+	// Another process may be writing what this one reads.
+	for range 3 {
+		if st, err = s.readState(); err == nil {
+			break
+		}
+	}
+	return st, err
+}
+
+func (s *source) readState() (state, error) {
 	r, err := s.pages.root()
 	if err != nil {
 		return state{}, err
@@ -116,8 +129,8 @@ func (s *source) state() (state, error) {
 	if err != nil {
 		return state{}, err
 	}
-	if size := int64(r.pages) * pageSize; size > info.Size() {
-		return state{}, fmt.Errorf("%w: cut to %d of %d bytes", errDamaged, info.Size(), size)
+	if s.used = int64(r.pages) * pageSize; s.used > info.Size() {
+		return state{}, fmt.Errorf("%w: cut to %d of %d bytes", errDamaged, info.Size(), s.used)
 	}
 	return s.pages.state(r, s.id)
 }

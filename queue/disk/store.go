@@ -15,7 +15,7 @@ const (
 	// defaultFileSize is the size at which the next generation is begun.
 	defaultFileSize = 256 << 20
 	// minFileSize keeps a file large enough for its reserve and one commit.
-	minFileSize = 1 << 20
+	minFileSize = 128 << 10
 	// defaultMemory is how much the newest messages may take in memory.
 	defaultMemory = 8 << 20
 	// maxChunk is the size of a chunk, unless a single message is larger.
@@ -196,6 +196,8 @@ func (s *Store) stop(g *generation) {
 	if !g.removed {
 		_ = trim(s.dir.join(g.name), used) // what is left is only space
 	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	if s.active == g {
 		s.active = nil
 	}
