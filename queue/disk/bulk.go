@@ -1,7 +1,6 @@
 package disk
 
 import (
-	"errors"
 	"fmt"
 	"os"
 )
@@ -23,7 +22,7 @@ func newBulk(d *directory, st state, limit int64) (*bulk, error) {
 	c := creation{dir: d, first: commit{state: st}, limit: limit}
 	if err := guard(func() error { return b.w.init(b.w.tmp(d), c) }); err != nil {
 		b.drop()
-		return nil, b.failed(err)
+		return nil, failed(err)
 	}
 	return b, nil
 }
@@ -48,7 +47,7 @@ func (b *bulk) flush() error {
 	}
 	b.records, b.size = nil, 0
 	if err != nil {
-		return b.failed(err)
+		return failed(err)
 	}
 	return nil
 }
@@ -68,16 +67,14 @@ func (b *bulk) publish() error {
 		err = b.w.publish(b.dir)
 	}
 	if err != nil {
-		return b.failed(err)
+		return failed(err)
 	}
 	return nil
 }
 
-func (b *bulk) failed(err error) error {
-	if !errors.Is(err, errFull) && !errors.Is(err, errUnknown) {
-		err = roomError(err)
-	}
-	return fmt.Errorf("create %s: %w", b.w.name, err)
+// failed says what could not be done.
+func failed(err error) error {
+	return fmt.Errorf("a new file cannot be made: %w", roomError(err))
 }
 
 // drop gives the file up.

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
 
 	bolt "go.etcd.io/bbolt"
 	bolterrors "go.etcd.io/bbolt/errors"
@@ -29,18 +30,17 @@ func (c *commit) room() int64 {
 	return n
 }
 
-// Outcomes of a commit that failed.
+// What is known about a commit that failed. After any other error it may be on
+// disk, or not, or be lost later on.
 var (
 	// errFull: nothing was written, because there is no space on the disk.
 	errFull = errors.New("no space left")
 	// errFileFull: nothing was written, because the file may not grow further.
 	errFileFull = errors.New("the file is full")
-	// errUnknown: the commit may be on disk, or not, or be lost later on.
-	errUnknown = errors.New("unknown outcome")
 )
 
-// commit writes c. An error is one of those above; after errUnknown the file must
-// not be written to again.
+// commit writes c. After an error that is none of those above the file must not
+// be written to again.
 func (w *writer) commit(c *commit) error {
 	limit := w.allocated
 	if len(c.records) > 0 {
@@ -162,19 +162,38 @@ func (w *writer) outcome(err error, before uint64) error {
 			return roomError(err)
 		}
 	}
-	return fmt.Errorf("%w: %w", errUnknown, err)
+	return plain(err)
 }
 
-// roomError adds errFull or errFileFull to an error that is about room, and
-// errUnknown to any other.
+// roomError marks an error that is about room.
 func roomError(err error) error {
-	switch {
+	switch err = plain(err); {
 	case errors.Is(err, unix.ENOSPC), errors.Is(err, unix.EDQUOT):
-		return fmt.Errorf("%w: %w", errFull, err)
+		return &noRoom{errFull, err}
 	case errors.Is(err, unix.EFBIG):
-		return fmt.Errorf("%w: %w", errFileFull, err)
+		return &noRoom{errFileFull, err}
 	}
-	return fmt.Errorf("%w: %w", errUnknown, err)
+	return err
+}
+
+// noRoom is an error that says why there is no room.
+type noRoom struct{ kind, why error }
+
+func (e *noRoom) Error() string   { return e.why.Error() }
+func (e *noRoom) Unwrap() []error { return []error{e.kind, e.why} }
+
+// plain is err without the path, which may be that of a file that has had, or
+// will have, another name.
+func plain(err error) error {
+	var path *fs.PathError
+	var link *os.LinkError
+	switch {
+	case errors.As(err, &path):
+		return fmt.Errorf("%s: %w", path.Op, path.Err)
+	case errors.As(err, &link):
+		return fmt.Errorf("%s: %w", link.Op, link.Err)
+	}
+	return err
 }
 
 // disappeared says whether somebody has removed the file, and whether that or

@@ -18,7 +18,11 @@ const (
 	// retryMin and retryMax bound the time between attempts to write while
 	// nothing can be written.
 	retryMin = 100 * time.Millisecond
-	retryMax = 5 * time.Second
+	retryMax = time.Second
+	// closeTries is how often Close tries to write what is left.
+	closeTries = 5
+	// sayAgain is the time after which a reason is logged again.
+	sayAgain = time.Minute
 	// maxFree is how many bytes of free pages a file may have and still be
 	// written to: bbolt writes the list of them with every commit.
 	maxFree = 4096 * pageSize
@@ -35,7 +39,7 @@ func (s *Store) commitLoop() {
 	for open := true; open; {
 		did := s.round()
 		switch {
-		case did&failed != 0:
+		case did&refused != 0:
 			if did&acked != 0 {
 				retry = retryMin // that may have made room
 			}
@@ -46,7 +50,15 @@ func (s *Store) commitLoop() {
 			open = did == rolled || s.idle()
 		}
 	}
-	for s.round()&^failed != 0 {
+	for tries := 0; tries < closeTries; {
+		did := s.round()
+		if did == 0 {
+			break
+		}
+		if did&refused != 0 {
+			tries++
+			time.Sleep(retryMin)
+		}
 	}
 	s.refuse()
 }
@@ -95,7 +107,7 @@ const (
 	appended = 1 << iota // committed messages
 	acked                // committed acknowledgements
 	rolled               // began a new file
-	failed               // could not write
+	refused              // could not write
 )
 
 // round commits once what there is to commit.
@@ -115,7 +127,7 @@ func (s *Store) round() (did int) {
 		}
 		s.report(err)
 		s.put(group)
-		did = failed
+		did = refused
 	}
 	s.mu.Lock()
 	acks := s.pos.acked > s.pos.durable
@@ -124,7 +136,7 @@ func (s *Store) round() (did int) {
 	case acks:
 		if err := s.store(nil); err != nil {
 			s.report(err)
-			return failed
+			return refused
 		}
 		s.retire()
 		return did | acked
@@ -154,23 +166,27 @@ func (s *Store) release(group []*request) {
 	s.backlog.stored(group)
 	s.backlog.full = false
 	s.backlog.announce()
-	again := s.failing != ""
-	s.failing = ""
+	again := s.told
+	s.failing, s.told = "", false
 	s.mu.Unlock()
 	if again {
 		s.logf(sevNotice, "writing again")
 	}
 }
 
-// report logs why nothing can be written, once per reason.
+// report logs why nothing can be written, once per reason, and not again and again
+// when it comes and goes.
 func (s *Store) report(err error) {
-	text := err.Error()
+	now := s.cfg.Now()
 	s.mu.Lock()
-	known := text == s.failing
-	s.failing = text
+	s.failing = err.Error()
+	known := s.said == s.failing && now.Sub(s.saidAt) < sayAgain
+	if !known {
+		s.said, s.saidAt, s.told = s.failing, now, true
+	}
 	s.mu.Unlock()
 	if !known {
-		s.logf(sevError, "%s; senders are held up, nothing that was acknowledged is lost, and it is tried again until it works", text)
+		s.logf(sevError, "%v; senders are held up, nothing that was acknowledged is lost, and it is tried again until it works", err)
 	}
 }
 
@@ -273,7 +289,7 @@ func (s *Store) allowed(n int64) error {
 		return nil
 	}
 	if have := s.Len().DiskBytes; have+n > s.cfg.MaxDiskSpace {
-		return fmt.Errorf("%w: it takes %d bytes and may take %d (queue.maxDiskSpace)", errFull, have, s.cfg.MaxDiskSpace)
+		return &noRoom{errFull, fmt.Errorf("the queue takes %d bytes on disk, and queue.maxDiskSpace is %d", have, s.cfg.MaxDiskSpace)}
 	}
 	return nil
 }
@@ -293,7 +309,7 @@ func (s *Store) begin(records []record) error {
 	w, err := creation{dir: s.dir, first: *c, limit: s.cfg.MaxFileSize, sync: s.cfg.Sync}.create()
 	if err != nil {
 		if errors.Is(err, errFileFull) {
-			return fmt.Errorf("%w: %w", errFull, err)
+			return &noRoom{errFull, err}
 		}
 		return err
 	}
@@ -322,8 +338,8 @@ func (s *Store) conclude(g *generation, st *state) {
 	last.flags = complete
 	last.id, last.number, last.created, last.first = g.id, g.number, g.created, g.first
 	last.next = g.end
-	_ = g.w.commit(&commit{state: last})
-	s.stop(g)
+	healthy := g.w.commit(&commit{state: last}) == nil
+	s.stop(g, healthy)
 }
 
 // committed takes note of a commit that is on stable storage.
@@ -349,7 +365,7 @@ func (s *Store) committed(g *generation, c *commit) {
 func (s *Store) distrust(g *generation, why error) {
 	s.logf(sevError, "%s: %v; no more is written to it, what it holds is still delivered, and the queue goes on in a new file", g.name, why)
 	g.removed, _ = g.w.disappeared()
-	s.stop(g)
+	s.stop(g, false)
 	if !g.removed || g.end <= s.pos.durable {
 		return
 	}

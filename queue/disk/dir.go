@@ -164,17 +164,12 @@ func (d *directory) list() (files []file, foreign []string, err error) {
 // them was acknowledged.
 func (d *directory) clean() error {
 	entries, err := os.ReadDir(d.path)
-	if err != nil {
-		return fmt.Errorf("queue directory: %w", err)
-	}
 	for _, e := range entries {
 		if strings.HasPrefix(e.Name(), namePrefix) && strings.HasSuffix(e.Name(), tmpSuffix) {
-			if err := os.Remove(d.join(e.Name())); err != nil {
-				return err
-			}
+			err = errors.Join(err, d.remove(e.Name()))
 		}
 	}
-	return nil
+	return err
 }
 
 // remove removes a file of the queue.

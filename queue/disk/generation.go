@@ -87,20 +87,13 @@ func adopt(w *writer, st *state) (*generation, error) {
 	return g, nil
 }
 
-// finish ends writing. The source stays if the file cannot be opened again.
+// finish ends writing. The source stays: somebody may have removed the file.
 func (g *generation) finish() {
-	if g.w == nil {
-		return
-	}
-	used := g.w.used
 	g.w.close()
 	g.w = nil
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.src.walk, g.src.txid = nil, nil
-	if !g.removed {
-		g.bytes = used
-	}
 }
 
 // trim gives back the room behind the last page in use.

@@ -5,7 +5,7 @@ import "strings"
 // load opens the files of the directory.
 func (s *Store) load() error {
 	if err := s.dir.clean(); err != nil {
-		return err
+		s.logf(sevWarning, "unfinished files cannot be removed: %v", err)
 	}
 	v, err := take(s.dir)
 	if err != nil {

@@ -53,7 +53,10 @@ type Store struct {
 	window   window
 	flight   []flight
 	closed   bool
-	failing  string // why nothing can be written, as it was last logged
+	failing  string // why nothing can be written; empty if it can
+	said     string // what of that was last logged, and when
+	saidAt   time.Time
+	told     bool   // that, and not yet that it is over
 	unread   string // the same for a file that cannot be opened
 
 	appended chan struct{} // messages are waiting; for the committer
@@ -180,21 +183,22 @@ func (s *Store) Close() error {
 	s.readMu.Lock()
 	defer s.readMu.Unlock()
 	for _, g := range s.gens {
-		s.stop(g)
+		s.stop(g, true)
 		g.release()
 	}
 	return errors.Join(err, s.dir.release())
 }
 
-// stop ends writing to g and gives back the room it has not used.
-func (s *Store) stop(g *generation) {
+// stop ends writing to g, and gives back the room it has not used if nothing is
+// wrong with it.
+func (s *Store) stop(g *generation, healthy bool) {
 	if g.w == nil {
 		return
 	}
 	used := g.w.used
 	g.finish()
-	if !g.removed {
-		_ = trim(s.dir.join(g.name), used) // what is left is only space
+	if healthy && trim(s.dir.join(g.name), used) == nil {
+		g.bytes = used
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()

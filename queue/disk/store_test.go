@@ -73,7 +73,7 @@ type rig struct {
 
 func newRig(t testing.TB, change func(*queue.StoreConfig)) *rig {
 	r := &rig{t: t}
-	r.cfg = queue.StoreConfig{Name: "q", Dir: filepath.Join(t.TempDir(), "q"), Sync: true,
+	r.cfg = queue.StoreConfig{Name: "q", Sync: true,
 		Log: func(sev int, line string) {
 			r.mu.Lock()
 			defer r.mu.Unlock()
@@ -86,6 +86,9 @@ func newRig(t testing.TB, change func(*queue.StoreConfig)) *rig {
 		}}
 	if change != nil {
 		change(&r.cfg)
+	}
+	if r.cfg.Dir == "" {
+		r.cfg.Dir = filepath.Join(t.TempDir(), "q")
 	}
 	r.open()
 	t.Cleanup(func() {

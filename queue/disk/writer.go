@@ -65,7 +65,7 @@ func (c creation) create() (*writer, error) {
 	}
 	w.close()
 	_ = os.Remove(w.tmp(c.dir))
-	return nil, fmt.Errorf("create %s: %w", w.name, roomError(err))
+	return nil, failed(err)
 }
 
 // tmp is the path of the file until it is complete.
