@@ -20,7 +20,7 @@ var arrows = map[string][]string{
 	"input/relp":   {},
 	"output":       {"conf", "message", "queue", "input/relp"},
 	"engine":       {"conf", "message", "queue", "queue/disk", "filter", "input", "output"},
-	"cmd/sysrelay": {"conf", "engine", "queue/disk"},
+	"cmd/sysrelay": {"conf", "engine", "message", "queue", "queue/disk"},
 }
 
 func TestImportArrows(t *testing.T) {

@@ -60,6 +60,7 @@ func commands() map[string]command {
 		"check":   checkCommand,
 		"version": versionCommand,
 		"help":    helpCommand,
+		"queue":   queueCommand,
 	}
 }
 
