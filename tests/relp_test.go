@@ -58,6 +58,12 @@ func (s *relpSender) run(port string, stop <-chan struct{}) error {
 	}
 }
 
+func (s *relpSender) count() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.acked)
+}
+
 func (s *relpSender) take() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -123,6 +129,7 @@ type relpCollector struct {
 	ln      net.Listener
 	conns   map[net.Conn]bool
 	arrived map[int]int // number → how often
+	total   int
 	order   []int
 }
 
@@ -207,6 +214,7 @@ func (k *relpCollector) note(text []byte) bool {
 		return false
 	}
 	if ok {
+		k.total++
 		k.arrived[n]++
 		if k.arrived[n] == 1 {
 			k.order = append(k.order, n)
@@ -225,6 +233,28 @@ func (k *relpCollector) missing(acked map[int]bool) (n int) {
 		}
 	}
 	return n
+}
+
+// complete waits until everything acknowledged has arrived, for as long as
+// messages keep arriving. It looks for what is missing only when none come, so as
+// not to hold up the collector.
+func (k *relpCollector) complete(acked map[int]bool) bool {
+	arrivals, since := -1, time.Now()
+	for time.Since(since) < patience {
+		if n := k.arrivals(); n != arrivals {
+			arrivals, since = n, time.Now()
+		} else if k.missing(acked) == 0 {
+			return true
+		}
+		time.Sleep(50 * time.Millisecond) // between two looks
+	}
+	return false
+}
+
+func (k *relpCollector) arrivals() int {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.total
 }
 
 func (k *relpCollector) repeated() (n int) {
