@@ -130,7 +130,7 @@ func (in *testIn) put(ack message.Ack, flow message.Flow, origin string, texts .
 	defer in.calls.Done()
 	b := message.Batch{Flow: flow}
 	for _, t := range texts {
-		b.Add([]byte("<13>Nov 21 10:20:30 host tag: "+t), message.NewOrigin("imtest", origin, "", ""), 0, 0)
+		b.Add([]byte("<13>Nov 21 10:20:30 tag: "+t), message.NewOrigin("imtest", origin, "", ""), 0, 0)
 	}
 	rest := message.Rest(b.All(), in.to(message.WithAck(in.work, ack), b.All())).Len()
 	in.ledger.Receive(len(texts) - rest)

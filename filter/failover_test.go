@@ -1,11 +1,13 @@
 package filter
 
 import (
+	"context"
 	"slices"
 	"strings"
 	"testing"
 
 	"sysrelay/conf"
+	"sysrelay/message"
 )
 
 // Only an action behind which a failover action comes next, whatever the message,
@@ -49,5 +51,25 @@ func TestHasFailover(t *testing.T) {
 				t.Errorf("told: %q, want %q", got, c.want)
 			}
 		})
+	}
+}
+
+// Under a promise a called ruleset's queue is given copies; what it does not take
+// is nevertheless known.
+func TestCopiesThatAreNotTaken(t *testing.T) {
+	for _, ack := range []message.Ack{message.Received, message.Stored} {
+		b := newBench(t)
+		sub := b.compile("sub", action("S"))
+		sub.SetQueue(func(_ context.Context, v message.View) error {
+			return &message.Undelivered{Rest: v.Slice(1, v.Len()), Err: errRefused}
+		})
+		main := b.compile("main", pri("*.alert", &conf.Call{Ruleset: "sub"}))
+		b.link(t)
+		v := batch("0a", "2b", "1a", "3c", "1b").All()
+		alert := texts(v.Select([]int32{0, 2, 4}))
+		err := main.Handle(message.WithAck(context.Background(), ack), v)
+		if got := texts(message.Rest(v, err)); got != strings.Join(strings.Fields(alert)[1:], " ") {
+			t.Errorf("promise %d: handed back %q of %q", ack, got, alert)
+		}
 	}
 }

@@ -25,6 +25,8 @@ type pass struct {
 
 	places []place // of runs under way, see parting
 
+	copied message.Batch // what another ruleset is given
+
 	errs []error // of actions, in order
 }
 
@@ -203,7 +205,7 @@ func (x *pass) settle(v message.View) {
 // put gives v to the queue of another ruleset. as rsyslog: that has no effect
 // on failover.
 func (x *pass) put(to message.Handler, v message.View) {
-	err := to(x.ctx, v)
+	err := x.copyTo(to, v)
 	for i := range v.Len() {
 		x.marks[v.Index(i)] |= taken
 	}
@@ -215,6 +217,27 @@ func (x *pass) put(to message.Handler, v message.View) {
 	for i := range rest.Len() {
 		x.marks[rest.Index(i)] |= missed
 	}
+}
+
+// copyTo gives v to another ruleset's queue. as rsyslog: that ruleset works on
+// copies. Under a promise a queue in memory is passed by, and makes none.
+func (x *pass) copyTo(to message.Handler, v message.View) error {
+	if message.AckOf(x.ctx) < message.Stored {
+		return to(x.ctx, v)
+	}
+	x.copied.Reset()
+	v.CopyTo(&x.copied)
+	given := x.copied.All()
+	err := to(x.ctx, given)
+	if err == nil {
+		return nil
+	}
+	rest := message.Rest(given, err)
+	left := make([]int32, rest.Len())
+	for i := range left {
+		left[i] = int32(rest.Index(i))
+	}
+	return &message.Undelivered{Rest: v.Pick(left), Err: err}
 }
 
 func (x *pass) note(err error) {
