@@ -12,11 +12,11 @@ import (
 
 // result is one run of one workload on one system.
 type result struct {
-	// rate is in messages per second, from the first byte sent to the last message
+	// rate is in messages that arrived per second, from the first byte sent to the last message
 	// at the sink, or with an outage to the last answer.
 	rate                  float64
 	drain                 float64 // after an outage: messages per second, first to last at the collector
-	cpu                   float64 // microseconds of processor time per message
+	cpu                   float64 // microseconds of processor time per message that arrived
 	memory                float64 // MiB, peak
 	lost, twice, disorder int
 }
@@ -79,6 +79,10 @@ func run(w workload, s system, dir, profile string) (result, error) {
 	senders.close()
 	p.stop()
 	r.lost, r.twice, r.disorder, err = sink.verify(w)
+	if arrived := w.messages - r.lost; arrived > 0 {
+		share := float64(w.messages) / float64(arrived)
+		r.cpu, r.rate = r.cpu*share, r.rate/share
+	}
 	return r, err
 }
 

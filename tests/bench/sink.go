@@ -178,9 +178,9 @@ func (k *sink) verify(w workload) (lost, twice, disorder int, err error) {
 	return w.messages - (arrived - twice), twice, disorder, nil
 }
 
-// number finds "c=CONN n=NUMBER " in a line.
+// number finds "c=CONN n=NUMBER " in a line. Nothing before it holds "c=".
 func number(line []byte) (conn, n int, ok bool) {
-	_, rest, ok := bytes.Cut(line, []byte(" c="))
+	_, rest, ok := bytes.Cut(line, []byte("c="))
 	if !ok {
 		return 0, 0, false
 	}
