@@ -139,6 +139,18 @@ func run(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(err)
 }
 
+// reap PIDFILE kills the daemon in a pid file when the scenario ends, should it
+// still be there.
+func reap(ts *testscript.TestScript, neg bool, args []string) {
+	file := ts.MkAbs(args[0])
+	pid := number(ts, strings.TrimSpace(ts.ReadFile(file)))
+	ts.Defer(func() {
+		if _, err := os.Stat(file); err == nil {
+			syscall.Kill(pid, syscall.SIGKILL)
+		}
+	})
+}
+
 // exits NAME CODE waits until a process ends by itself, with that code. Its
 // standard error is then in NAME.stderr.
 func exits(ts *testscript.TestScript, neg bool, args []string) {
@@ -187,7 +199,7 @@ func ended(ts *testscript.TestScript, name string, p *process) {
 	select {
 	case <-p.done:
 	case <-time.After(patience):
-		p.cmd.Process.Signal(syscall.SIGQUIT)
+		p.cmd.Process.Signal(syscall.SIGABRT) // Go says then where every goroutine is
 		<-p.done
 		ts.Fatalf("%s did not end\n%s", name, p.stderr.String())
 	}

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 )
@@ -52,6 +53,7 @@ func TestScenarios(t *testing.T) {
 			"relay":    relay,
 			"rsyslogd": rsyslogd,
 			"loggen":   loggen,
+			"reap":     reap,
 			"run":      run,
 			"shutdown": shutdown,
 			"exits":    exits,
@@ -82,6 +84,8 @@ func TestScenarios(t *testing.T) {
 			"balanced": balanced,
 		},
 		RequireExplicitExec: true,
+		// What exec waits for ends then, too.
+		Deadline: time.Now().Add(6 * patience),
 	})
 }
 
