@@ -93,13 +93,16 @@ func number(ts *testscript.TestScript, s string) int {
 	return n
 }
 
-// trickle PORT FROM FILE TEXT sends numbered messages, one after the other, until the
-// file holds the text: something happens only when there is traffic. SENT is then
-// the next number, ALL a thousand more.
+// trickle PORT FROM FILE TEXT sends numbered messages over one connection until the
+// file holds the text: for what happens only when there is traffic. SENT is then the next number, ALL a thousand more.
 func trickle(ts *testscript.TestScript, neg bool, args []string) {
 	n, file := number(ts, args[1]), ts.MkAbs(args[2])
+	c, err := dial("tcp", args[0])
+	ts.Check(err)
+	defer c.Close()
 	wait(ts, fmt.Sprintf("%q in %s", args[3], args[2]), func() bool {
-		ts.Check(sendNumbers("tcp", args[0], 0, n, n+1))
+		_, err := fmt.Fprintf(c, "<13>Nov 21 10:20:30 host0 app[0]: c=0 n=%d and some more text\n", n)
+		ts.Check(err)
 		n++
 		text, _ := os.ReadFile(file)
 		return strings.Contains(string(text), args[3])
