@@ -13,7 +13,9 @@ type backlog struct {
 	waiting       []*request
 	accepted      int   // messages nobody waits for
 	acceptedBytes int64 // of their frames
-	full          bool  // nothing can be written at the moment
+	taken         int   // of accepted, part of the commit under way
+	takenBytes    int64
+	full          bool // nothing can be written at the moment
 	changed       chan struct{}
 }
 
@@ -137,6 +139,10 @@ func (b *backlog) take() []*request {
 			return b.cut(i)
 		}
 		r.taken = true
+		if r.ctx == nil {
+			b.taken += r.n
+			b.takenBytes += int64(len(r.frames))
+		}
 	}
 	return b.cut(len(b.waiting))
 }
@@ -153,6 +159,7 @@ func (s *Store) put(group []*request) {
 	s.mu.Lock()
 	b := &s.backlog
 	b.full = true
+	b.taken, b.takenBytes = 0, 0
 	all := append(group, b.waiting...)
 	b.waiting = nil
 	var refused []*request
@@ -170,16 +177,11 @@ func (s *Store) put(group []*request) {
 	}
 }
 
-// stored tells those whose messages have been committed.
-func (b *backlog) stored(group []*request) {
-	for _, r := range group {
-		if r.ctx != nil {
-			r.done <- nil
-			continue
-		}
-		b.accepted -= r.n
-		b.acceptedBytes -= int64(len(r.frames))
-	}
+// committed accounts for what was taken.
+func (b *backlog) committed() {
+	b.accepted -= b.taken
+	b.acceptedBytes -= b.takenBytes
+	b.taken, b.takenBytes = 0, 0
 }
 
 // chunks lays the messages of a group out in records of at most maxChunk bytes,

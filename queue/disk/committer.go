@@ -20,7 +20,7 @@ const (
 	retryMin = 100 * time.Millisecond
 	retryMax = time.Second
 	// closeTries is how often Close tries to write what is left.
-	closeTries = 5
+	closeTries = 10
 	// sayAgain is the time after which a reason is logged again.
 	sayAgain = time.Minute
 	// maxFree is how many bytes of free pages a file may have and still be
@@ -163,12 +163,16 @@ func (s *Store) gather(n int) {
 // release tells those who wait for a group that it is stored.
 func (s *Store) release(group []*request) {
 	s.mu.Lock()
-	s.backlog.stored(group)
 	s.backlog.full = false
 	s.backlog.announce()
 	again := s.told
 	s.failing, s.told = "", false
 	s.mu.Unlock()
+	for _, r := range group {
+		if r.ctx != nil {
+			r.done <- nil
+		}
+	}
 	if again {
 		s.logf(sevNotice, "writing again")
 	}
@@ -236,8 +240,8 @@ func (s *Store) prepare(records []record) *commit {
 	if len(records) == 0 {
 		p.commit++
 	}
-	c.state = state{commit: p.commit, next: next, acked: p.acked,
-		bytesIn: bytes, bytesGo: p.bytesGo, time: now}
+	c.state = state{commit: p.commit, next: next, tail: next, acked: p.acked,
+		bytesIn: bytes, bytesGo: p.bytesGo, time: now, front: p.front, resume: p.resume}
 	if g := s.active; g != nil {
 		c.address(g.id, g.number, g.created, g.first)
 	}
@@ -261,7 +265,7 @@ func (s *Store) tryActive(g *generation, c *commit) error {
 	if g.w.used >= s.cfg.MaxFileSize || g.w.free > maxFree {
 		return errFileFull
 	}
-	err := g.w.commit(c)
+	err := s.commit(g.w, c)
 	if errors.Is(err, errFileFull) {
 		room := g.w.room(c)
 		if room > s.cfg.MaxFileSize && g.w.used > minFileSize/2 {
@@ -275,7 +279,7 @@ func (s *Store) tryActive(g *generation, c *commit) error {
 		if err := g.w.grow(room); err != nil {
 			return roomError(err)
 		}
-		err = g.w.commit(c)
+		err = s.commit(g.w, c)
 	}
 	if err == nil {
 		s.committed(g, c)
@@ -352,6 +356,9 @@ func (s *Store) committed(g *generation, c *commit) {
 	for i := range c.records {
 		s.messages += int(c.records[i].count)
 		s.window.add(&c.records[i], p.fetched, s.cfg.MemoryLimit)
+	}
+	if len(c.records) > 0 {
+		s.backlog.committed()
 	}
 	s.mu.Unlock()
 	if len(c.records) > 0 {

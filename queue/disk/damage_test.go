@@ -45,7 +45,7 @@ func specimen(t *testing.T, total, acked int) string {
 }
 
 // copyDir copies a directory as it is: what a process that dies leaves behind.
-func copyDir(t testing.TB, from, to string) {
+func copyDir(t failer, from, to string) {
 	t.Helper()
 	if err := os.MkdirAll(to, 0o700); err != nil {
 		t.Fatal(err)
@@ -166,7 +166,7 @@ func TestDamageLosesNoMoreThanItHits(t *testing.T) {
 }
 
 // hit changes a file; size is up to where its pages are in use.
-func hit(t *testing.T, name string, do func(*os.File, int64) error) {
+func hit(t failer, name string, do func(*os.File, int64) error) {
 	t.Helper()
 	f, err := os.OpenFile(name, os.O_RDWR, 0)
 	if err != nil {

@@ -20,9 +20,12 @@ type generation struct {
 	created    uint64 // commit sequence, for good
 	commit     uint64 // commit sequence of the state it was opened with
 	first, end uint64 // sequences it is responsible for; end moves while it is written
-	evicted    uint64
-	bytes      int64 // on disk
-	used       int64 // up to the last page in use, when it was opened
+	min        uint64 // sequences before belong to a file put in front of it
+	from       uint64 // sequence of the first message wanted of it, when it was opened
+	evicted    uint64 // sequences without a message
+	holes      uint64 // of those, ahead of the reader
+	bytes      int64  // on disk
+	used       int64  // up to the last page in use, when it was opened
 	w          *writer
 	txid       atomic.Uint64 // of w's last commit
 	complete   bool          // another one was begun after it
@@ -53,6 +56,15 @@ func (g *generation) source(d *directory) (*source, error) {
 	}
 	g.src = src
 	return src, nil
+}
+
+// after notes that a file made by commit front was put in front of the queue, which
+// goes on at resume. Its sequences have been in use before, for messages that were
+// acknowledged.
+func (g *generation) after(front, resume uint64) {
+	if g.created < front {
+		g.min = resume
+	}
 }
 
 // evictedFrom counts the messages evicted from chunks that reach beyond a
@@ -161,12 +173,14 @@ func (f *found) summary(file file) state {
 	st := f.state
 	st.acked = f.acked
 	st.next = f.next()
+	st.tail = max(st.tail, st.next)
 	if len(f.chunks) > 0 {
 		last := f.chunks[len(f.chunks)-1]
 		st.commit = max(st.commit, last.commit)
 		if st.id == 0 {
 			st.first, st.created = f.chunks[0].first, f.chunks[0].commit
 		}
+		st.evicted = max(st.evicted, f.holes())
 		if st.id == 0 || st.next > f.state.next {
 			for _, c := range f.chunks {
 				if c.first >= f.state.next {
@@ -190,7 +204,7 @@ func (g *generation) want(src *source, at, end uint64) (held, place, error) {
 			return held{}, p, &gapError{next: end}
 		case err != nil:
 			return held{}, p, err
-		case p.end() <= at:
+		case p.end() <= max(at, g.min):
 			g.last = p.commit
 			continue
 		case p.first > at:
@@ -231,4 +245,12 @@ func (p *place) held(frames []byte, from uint64) held {
 	}
 	h.frames, h.n, h.first = h.frames[size:], h.n-n, h.first+uint64(n)
 	return h
+}
+
+// holes is how many sequences of the chunks found have no message.
+func (f *found) holes() (n uint64) {
+	for _, c := range f.chunks {
+		n += uint64(c.span - c.count)
+	}
+	return n
 }

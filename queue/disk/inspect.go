@@ -111,7 +111,7 @@ func (v *survey) report() Report {
 		Bytes: v.pos.bytesIn - v.pos.bytesGo, First: v.pos.acked, Next: v.pos.next}
 	for i, g := range v.gens {
 		f := FileReport{Name: g.name, Status: Complete, First: g.first, End: g.end, Bytes: g.bytes,
-			Messages: v.held(g)}
+			Messages: g.held()}
 		switch {
 		case g.damaged:
 			f.Status = Damaged
@@ -155,26 +155,22 @@ func (v *survey) other(name string, s Status) FileReport {
 }
 
 // held is how many messages of g are not acknowledged.
-func (v *survey) held(g *generation) int {
-	from := max(g.first, v.pos.acked)
+func (g *generation) held() int {
 	end := g.end
 	if g.missing != "" {
 		end = g.known
 	}
-	if end <= from {
+	if end <= g.from {
 		return 0
 	}
-	n := end - from
-	if g.evicted > 0 {
-		n -= min(n, g.evictedFrom(v.dir, from))
-	}
-	return int(n)
+	n := end - g.from
+	return int(n - min(n, g.holes))
 }
 
 // first is the oldest chunk wanted.
 func (v *survey) first() (place, error) {
 	for _, g := range v.gens {
-		if g.end <= v.pos.acked {
+		if g.end <= g.from {
 			continue
 		}
 		p, err := g.src.next(0)

@@ -136,7 +136,7 @@ func TestFileOfALaterVersionIsLeftAlone(t *testing.T) {
 	for i := 0; i+stateSize <= len(b); i++ {
 		if string(b[i:i+8]) == stateMagic {
 			b[i+8]++
-			le.PutUint32(b[i+124:], checksum(b[i:i+124]))
+			le.PutUint32(b[i+stateSum:], checksum(b[i:i+stateSum]))
 			n++
 		}
 	}

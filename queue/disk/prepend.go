@@ -53,6 +53,7 @@ type prefixed struct {
 	records []record
 	n       int
 	bytes   int64
+	rest    held // of a chunk, which is among the records
 	state   state
 }
 
@@ -85,13 +86,14 @@ func (s *Store) front(runs []queue.Run) prefixed {
 		}
 		at = r.end()
 	}
+	p.rest = rest
 	s.pos.commit++
-	number := s.pos.number + 1
+	p.state = state{id: newID(), number: s.pos.number + 1, commit: s.pos.commit, created: s.pos.commit,
+		first: first, next: at, tail: s.pos.next, front: s.pos.commit, resume: at, acked: first, evicted: rest.holes(),
+		bytesIn: s.pos.bytesIn + p.bytes, bytesGo: s.pos.bytesGo, time: s.cfg.Now().UnixNano()}
 	if len(s.gens) > 0 {
-		number = s.gens[0].number - 1
+		p.state.number = s.gens[0].number - 1
 	}
-	p.state = state{id: newID(), number: number, commit: s.pos.commit, created: s.pos.commit, first: first, next: at,
-		acked: first, bytesIn: s.pos.bytesIn + p.bytes, bytesGo: s.pos.bytesGo, time: s.cfg.Now().UnixNano()}
 	return p
 }
 
@@ -118,15 +120,19 @@ func (s *Store) prepended(p prefixed, b *bulk) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	g := &generation{number: p.state.number, id: p.state.id, name: b.w.name, created: p.state.created,
-		commit: p.state.commit, first: p.state.first, end: p.state.next, bytes: diskBytes(s.dir.join(b.w.name))}
+		commit: p.state.commit, evicted: p.state.evicted, holes: p.state.evicted, first: p.state.first, end: p.state.next, bytes: diskBytes(s.dir.join(b.w.name))}
 	s.gens = append([]*generation{g}, s.gens...)
 	s.pos.number = max(s.pos.number, g.number)
 	s.pos.acked, s.pos.fetched, s.pos.durable = p.state.first, p.state.first, p.state.first
-	s.pos.bytesIn = p.state.bytesIn
+	s.pos.bytesIn, s.pos.front, s.pos.resume = p.state.bytesIn, p.state.front, p.state.resume
 	s.messages += p.n
 	s.window = window{}
+	if p.rest.gen != nil {
+		p.rest.gen.holes -= min(p.rest.gen.holes, p.rest.holes())
+	}
 	for _, g := range s.gens {
 		g.last = 0
+		g.after(s.pos.front, s.pos.resume)
 	}
 	kick(s.more)
 }

@@ -26,7 +26,11 @@ type held struct {
 	n          int
 	start      uint64 // of the chunk
 	first, end uint64
+	gen        *generation // it was read from; nil if it was never read
 }
+
+// holes is how many sequences at its end have no message.
+func (h *held) holes() uint64 { return h.end - h.first - uint64(h.n) }
 
 // add keeps a committed chunk if it is the one that the reader needs after those
 // it has already.
@@ -138,6 +142,9 @@ func (s *Store) hand(max int) (queue.Run, bool) {
 	if n > max {
 		size, n = prefix(c.frames, max, len(c.frames))
 	}
+	if n == c.n {
+		s.pass(c)
+	}
 	run := queue.Run{Frames: c.frames[:size:size], N: n}
 	f := flight{n: n, seq: c.first, end: c.first + uint64(n), bytes: int64(size)}
 	c.frames, c.n, c.first = c.frames[size:], c.n-n, f.end
@@ -147,6 +154,16 @@ func (s *Store) hand(max int) (queue.Run, bool) {
 	}
 	s.flight = append(s.flight, f)
 	return run, true
+}
+
+// pass accounts for the holes of a chunk that is handed out to its end.
+func (s *Store) pass(h *held) {
+	if h.gen == nil {
+		return
+	}
+	known := min(h.gen.holes, h.holes())
+	h.gen.holes -= known
+	s.messages -= int(h.holes() - known) // the state that had counted them is lost
 }
 
 // Ack acknowledges the n oldest messages that are read and not acknowledged.
@@ -179,7 +196,7 @@ func (s *Store) Ack(n int) {
 func (s *Store) fetch() error {
 	g, end, ok := s.locate()
 	if !ok {
-		s.lose(end, "the file that held them is missing")
+		s.lose(nil, end, "the file that held them is missing")
 		return nil
 	}
 	g.mu.Lock()
@@ -187,7 +204,7 @@ func (s *Store) fetch() error {
 	if err != nil {
 		g.mu.Unlock()
 		if errors.Is(err, fs.ErrNotExist) || errors.Is(err, unix.ELOOP) {
-			s.lose(end, "somebody has removed "+g.name)
+			s.lose(g, end, "somebody has removed "+g.name)
 			return nil
 		}
 		return err
@@ -197,8 +214,10 @@ func (s *Store) fetch() error {
 	g.mu.Unlock()
 	if err == nil {
 		s.mu.Lock()
+		h.gen = g
 		if h.n == 0 { // all of it was evicted
 			s.flight = append(s.flight, flight{seq: h.first, end: h.end})
+			s.pass(&h)
 		} else {
 			s.window.cur = h
 		}
@@ -230,13 +249,13 @@ func (s *Store) trouble(g *generation, end uint64, salvaged bool, err error) err
 	gap, isGap := err.(*gapError)
 	switch {
 	case isGap && gap.next == end && s.pos.fetched >= g.known && g.missing != "":
-		s.lose(end, g.missing)
+		s.lose(g, end, g.missing)
 		return nil
 	case salvaged && isGap:
-		s.lose(gap.next, "they are not among what is whole of "+g.name)
+		s.lose(g, gap.next, "they are not among what is whole of "+g.name)
 		return nil
 	case salvaged:
-		s.lose(end, fmt.Sprintf("%s: %v", g.name, err))
+		s.lose(g, end, fmt.Sprintf("%s: %v", g.name, err))
 		return nil
 	}
 	// Nothing may be written to a file while it is searched.
@@ -265,15 +284,23 @@ func (s *Store) salvage(g *generation, why error) error {
 	return nil
 }
 
-// lose gives up the messages before next.
-func (s *Store) lose(next uint64, why string) {
+// lose gives up the messages before next, which g should hold.
+func (s *Store) lose(g *generation, next uint64, why string) {
 	s.mu.Lock()
-	n := int(next - s.pos.fetched)
+	n := next - s.pos.fetched
 	s.flight = append(s.flight, flight{seq: s.pos.fetched, end: next})
 	s.pos.fetched = next
-	s.messages -= n
+	if g != nil {
+		// Some of these were evicted, if what is left has too few holes.
+		evicted := min(n, g.holes)
+		g.holes -= evicted
+		n -= evicted
+	}
+	s.messages -= int(n)
 	s.mu.Unlock()
-	s.cfg.Lost(message.Damaged, n)
-	s.logf(sevError, "%d messages are lost: %s", n, why)
+	if n > 0 {
+		s.cfg.Lost(message.Damaged, int(n))
+		s.logf(sevError, "%d messages are lost: %s", n, why)
+	}
 	s.Ack(0)
 }

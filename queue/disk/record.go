@@ -16,7 +16,9 @@ const formatVersion = 1
 // Sizes of a record's header and of a state, in bytes.
 const (
 	headerSize = 88
-	stateSize  = 128
+	stateSize  = 144
+	stateSum   = stateSize - 4 // where the checksum of a state is
+	headerSum  = headerSize - 4
 )
 
 // Both kinds of record begin with seven bytes that no text has and one that
@@ -86,7 +88,7 @@ func (h *header) put(b []byte) {
 	le.PutUint32(b[72:], h.size)
 	le.PutUint32(b[76:], h.sum)
 	le.PutUint32(b[80:], 0)
-	le.PutUint32(b[84:], checksum(b[:84]))
+	le.PutUint32(b[headerSum:], checksum(b[:headerSum]))
 }
 
 // readHeader reads a chunk's header and checks all that can be checked without
@@ -95,7 +97,7 @@ func readHeader(b []byte, id uint64) (header, error) {
 	if len(b) < headerSize || string(b[:8]) != chunkMagic {
 		return header{}, fmt.Errorf("%w: no chunk header", errRecord)
 	}
-	if checksum(b[:84]) != le.Uint32(b[84:]) {
+	if checksum(b[:headerSum]) != le.Uint32(b[headerSum:]) {
 		return header{}, fmt.Errorf("%w: checksum of the header", errRecord)
 	}
 	h := header{
@@ -129,8 +131,11 @@ func readHeader(b []byte, id uint64) (header, error) {
 //	 80  i64 bytes of all messages ever acknowledged or evicted
 //	 88  u64 messages evicted from this file
 //	 96  i64 time of the commit
-//	104  reserved
-//	124  u32 CRC-32C of the 124 bytes before
+//	104  u64 sequence of the next message of the queue
+//	112  u64 commit sequence of the last file put in front of the queue
+//	120  u64 sequence at which that file ends and the older ones go on
+//	128  reserved
+//	140  u32 CRC-32C of the 140 bytes before
 type state struct {
 	version uint16
 	frames  uint16
@@ -146,6 +151,9 @@ type state struct {
 	bytesGo int64
 	evicted uint64
 	time    int64
+	tail    uint64
+	front   uint64
+	resume  uint64
 }
 
 // complete marks a generation after which another one was begun.
@@ -159,10 +167,10 @@ func (s *state) encode() []byte {
 	le.PutUint16(b[10:], message.FrameVersion)
 	le.PutUint32(b[12:], s.flags)
 	for i, v := range []uint64{s.id, s.commit, s.number, s.created, s.first, s.next,
-		s.acked, uint64(s.bytesIn), uint64(s.bytesGo), s.evicted, uint64(s.time)} {
+		s.acked, uint64(s.bytesIn), uint64(s.bytesGo), s.evicted, uint64(s.time), s.tail, s.front, s.resume} {
 		le.PutUint64(b[16+8*i:], v)
 	}
-	le.PutUint32(b[124:], checksum(b[:124]))
+	le.PutUint32(b[stateSum:], checksum(b[:stateSum]))
 	return b
 }
 
@@ -171,7 +179,7 @@ func readState(b []byte, id uint64) (state, error) {
 	if len(b) < stateSize || string(b[:8]) != stateMagic {
 		return state{}, fmt.Errorf("%w: no state", errRecord)
 	}
-	if checksum(b[:124]) != le.Uint32(b[124:]) {
+	if checksum(b[:stateSum]) != le.Uint32(b[stateSum:]) {
 		return state{}, fmt.Errorf("%w: checksum of the state", errRecord)
 	}
 	u := func(at int) uint64 { return le.Uint64(b[at:]) }
@@ -179,6 +187,7 @@ func readState(b []byte, id uint64) (state, error) {
 		version: le.Uint16(b[8:]), frames: le.Uint16(b[10:]), flags: le.Uint32(b[12:]),
 		id: u(16), commit: u(24), number: u(32), created: u(40), first: u(48), next: u(56),
 		acked: u(64), bytesIn: int64(u(72)), bytesGo: int64(u(80)), evicted: u(88), time: int64(u(96)),
+		tail: u(104), front: u(112), resume: u(120),
 	}
 	if s.id != id {
 		return state{}, fmt.Errorf("%w: state of another file (%016x)", errRecord, s.id)

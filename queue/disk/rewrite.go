@@ -66,15 +66,17 @@ func (s *Store) evictable(i int) (*generation, uint64) {
 // rewriting says how a file is copied to take its own place.
 type rewriting struct {
 	src     *source
-	from    uint64 // sequences before are acknowledged
+	from    uint64 // sequences before are acknowledged, or in an earlier file
 	end     uint64
 	floor   uint64                  // sequences before stay
 	discard func(frame []byte) bool // nil discards nothing
 	always  bool                    // even if nothing is discarded
+	close   bool                    // give up what is missing at the beginning and the end
 
 	discarded int
 	bytes     int64   // discarded
-	lost      int     // missing from src
+	holes     uint64  // sequences of the chunks in src without a message
+	gaps      uint64  // sequences missing between them
 	last      *record // not written yet: what is dropped behind it joins it
 }
 
@@ -86,15 +88,16 @@ func (s *Store) rewrite(g *generation, t *rewriting) (freed int64, err error) {
 	if t.src, err = g.source(s.dir); err != nil {
 		return 0, err
 	}
-	t.from, t.end = s.pos.durable, g.end
+	t.from, t.end = s.from(g), g.end
 	if err := t.measure(); err != nil || t.discarded == 0 && !t.always {
 		return 0, err
 	}
 	s.mu.Lock()
 	s.pos.commit++
 	st := state{id: newID(), number: g.number, commit: s.pos.commit, created: g.created, first: g.first,
-		next: g.end, acked: s.pos.durable, bytesIn: s.pos.bytesIn, bytesGo: s.pos.bytesGo + t.bytes,
-		evicted: g.evicted + uint64(t.discarded+t.lost), time: s.cfg.Now().UnixNano()}
+		next: g.end, tail: s.pos.next, acked: s.pos.durable, bytesIn: s.pos.bytesIn, bytesGo: s.pos.bytesGo + t.bytes,
+		evicted: t.holes + uint64(t.discarded) + t.gaps, time: s.cfg.Now().UnixNano(),
+		front: s.pos.front, resume: s.pos.resume}
 	s.mu.Unlock()
 	b, err := newBulk(s.dir, st, s.cfg.MaxFileSize)
 	if err != nil {
@@ -107,24 +110,41 @@ func (s *Store) rewrite(g *generation, t *rewriting) (freed int64, err error) {
 		b.drop()
 		return 0, err
 	}
-	if t.lost > 0 {
-		s.cfg.Lost(message.Damaged, t.lost)
-		s.logf(sevError, "%d messages are lost: they are missing from %s", t.lost, g.name)
+	// Of what is missing, so many had been evicted before.
+	lost := int(t.gaps - min(t.gaps, g.holes-min(g.holes, t.holes)))
+	if lost > 0 {
+		s.cfg.Lost(message.Damaged, lost)
+		s.logf(sevError, "%d messages are lost: they are missing from %s", lost, g.name)
 	}
-	return s.replace(g, b, t), nil
+	return s.replace(g, b, t, lost), nil
+}
+
+// from is the sequence of the first message wanted that is to come from g.
+func (s *Store) from(g *generation) uint64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	at := max(s.pos.durable, g.min)
+	for _, before := range s.gens {
+		if before == g {
+			break
+		}
+		at = max(at, before.end)
+	}
+	return at
 }
 
 // replace makes the file of b that of g. The caller has g.mu.
-func (s *Store) replace(g *generation, b *bulk, t *rewriting) (freed int64) {
+func (s *Store) replace(g *generation, b *bulk, t *rewriting, lost int) (freed int64) {
 	old := g.name
 	g.src.close()
 	g.src = nil
 	s.mu.Lock()
 	g.name, g.id, g.evicted = b.w.name, b.state.id, b.state.evicted
+	g.holes = g.evicted
 	freed = g.bytes
 	g.bytes = diskBytes(s.dir.join(g.name))
 	freed -= g.bytes
-	s.messages -= t.discarded + t.lost
+	s.messages -= t.discarded + lost
 	s.pos.bytesGo += t.bytes
 	damaged := g.damaged
 	g.damaged, g.removed = false, false
@@ -140,16 +160,22 @@ func (s *Store) replace(g *generation, b *bulk, t *rewriting) (freed int64) {
 // measure finds out how much there is to discard, and how much is missing.
 func (t *rewriting) measure() error {
 	at := t.from
-	return t.each(func(p place, frames []byte) error {
+	begun := t.close
+	err := t.each(func(p place, frames []byte) error {
 		kept, n := t.filter(p, frames)
 		t.discarded += int(p.count) - n
 		t.bytes += int64(len(frames) - len(kept))
-		if p.first > at && at > t.from {
-			t.lost += int(p.first - at)
+		t.holes += uint64(p.span - p.count)
+		if p.first > at && begun {
+			t.gaps += p.first - at
 		}
-		at = p.end()
+		at, begun = p.end(), true
 		return nil
 	})
+	if t.close && at < t.end {
+		t.gaps += t.end - at
+	}
+	return err
 }
 
 // each calls f for the chunks that are still wanted.
@@ -195,8 +221,14 @@ func (t *rewriting) filter(p place, frames []byte) ([]byte, int) {
 // copy writes what stays to b. The sequences of a chunk without messages, and of
 // chunks that are missing, are joined to those of the chunk before.
 func (t *rewriting) copy(b *bulk) error {
+	if t.close {
+		t.last = &record{header: header{commit: 1, first: t.from}, bytes: make([]byte, headerSize)}
+	}
 	err := t.each(func(p place, frames []byte) error {
 		kept, n := t.filter(p, frames)
+		if t.last != nil && t.last.first > p.first {
+			t.last = nil // part of the first chunk is acknowledged: nothing is missing
+		}
 		if t.last != nil {
 			t.last.span = uint32(p.first - t.last.first)
 			if n == 0 {
@@ -217,11 +249,16 @@ func (t *rewriting) copy(b *bulk) error {
 	if err != nil {
 		return err
 	}
+	if t.close && t.last != nil {
+		t.last.span = uint32(t.end - t.last.first)
+	}
 	return t.flush(b)
 }
 
+// flush writes the last record, unless it stands for nothing.
 func (t *rewriting) flush(b *bulk) error {
-	if t.last == nil {
+	if t.last == nil || t.last.span == 0 {
+		t.last = nil
 		return nil
 	}
 	r := *t.last

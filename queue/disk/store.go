@@ -41,6 +41,8 @@ type Store struct {
 	cfg queue.StoreConfig
 	dir *directory
 
+	commit func(*writer, *commit) error // (*writer).commit, unless a test has it fail
+
 	readMu   sync.Mutex // held while files are read for the reader
 	commitMu sync.Mutex // held while files are written
 
@@ -79,6 +81,8 @@ type positions struct {
 	durable uint64 // acked, as of the last commit
 	commit  uint64 // of the last commit tried
 	number  uint64 // of the last generation
+	front   uint64 // commit of the last file put in front of the others
+	resume  uint64 // where the others go on
 	bytesIn int64
 	bytesGo int64
 }
@@ -101,7 +105,7 @@ func open(c queue.StoreConfig) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Store{cfg: c, dir: d,
+	s := &Store{cfg: c, dir: d, commit: (*writer).commit,
 		appended: make(chan struct{}, 1), acks: make(chan struct{}, 1), room: make(chan struct{}, 1),
 		more: make(chan struct{}, 1), done: make(chan struct{}), gone: make(chan struct{})}
 	s.backlog.init()

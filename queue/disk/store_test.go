@@ -34,8 +34,15 @@ func frames(first, n int) []byte {
 	return b.All().AppendFrames(nil)
 }
 
+// failer is what a test of either kind has.
+type failer interface {
+	Helper()
+	Fatal(args ...any)
+	Fatalf(format string, args ...any)
+}
+
 // numbers are the messages of a run.
-func numbers(t testing.TB, r queue.Run) []int {
+func numbers(t failer, r queue.Run) []int {
 	t.Helper()
 	var b message.Batch
 	if err := b.Load(r.Frames, r.N); err != nil {

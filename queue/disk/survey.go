@@ -80,10 +80,12 @@ func (v *survey) add(g *generation) {
 func (v *survey) settle(newest state) {
 	p := &v.pos
 	if len(v.gens) > 0 {
-		p.next, p.acked = newest.next, newest.acked
+		p.next, p.acked = newest.tail, newest.acked
 		p.bytesIn, p.bytesGo = newest.bytesIn, newest.bytesGo
+		p.front, p.resume = newest.front, newest.resume
 	}
 	for i, g := range v.gens {
+		g.after(p.front, p.resume)
 		if i+1 < len(v.gens) {
 			g.bound(v.gens[i+1])
 		} else if g.complete {
@@ -116,15 +118,17 @@ func (g *generation) bound(after *generation) {
 // count returns how many messages the files hold that are not acknowledged; those
 // of missing files and damaged chunks count until the reader finds out.
 func (v *survey) count() int {
-	n := v.pos.next - v.pos.acked
+	n, at := v.pos.next-v.pos.acked, v.pos.acked
 	for _, g := range v.gens {
+		g.from, at = max(at, g.min), max(at, g.end)
 		switch {
-		case g.evicted == 0 || g.end <= v.pos.acked:
-		case g.first >= v.pos.acked:
-			n -= min(n, g.evicted)
+		case g.evicted == 0 || g.end <= g.from:
+		case g.first >= g.from:
+			g.holes = g.evicted
 		default:
-			n -= min(n, g.evictedFrom(v.dir, v.pos.acked))
+			g.holes = g.evictedFrom(v.dir, g.from)
 		}
+		n -= min(n, g.holes)
 	}
 	return int(n)
 }
