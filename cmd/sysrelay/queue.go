@@ -23,7 +23,7 @@ const queueUsage = `usage: sysrelay queue COMMAND [FLAGS] DIR
   export DIR        all its messages, oldest first, as lines or with -json as JSON
   verify DIR        reads everything and says what is damaged; -repair puts it right as far as it can be
   drop DIR          forgets messages, oldest first; -n N how many, or -all
-  move DIR TO       moves all messages to the end of the queue in TO
+  move DIR TO       moves messages, oldest first, to the end of the queue in TO; -n N how many (all)
 
 -json prints JSON. ls, stat, peek, export and verify may be used while the queue is in use
 and change nothing; drop, move and -repair need it for themselves.
@@ -151,15 +151,6 @@ func (c *queueCall) verify(dirs []string) error {
 			"The relay repairs the directory when it starts; so does -repair", r.Dir, len(r.Problems), r.Lost)
 	}
 	return c.rebuild(dirs[0])
-}
-
-// rebuild opens and closes the queue, which sets aside what is damaged.
-func (c *queueCall) rebuild(dir string) error {
-	s, err := c.open(dir)
-	if err != nil {
-		return err
-	}
-	return s.Close()
 }
 
 func (c *queueCall) print(r disk.Report) error {

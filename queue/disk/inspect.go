@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -82,7 +83,7 @@ func look(dir string) (*survey, error) {
 		if err != nil {
 			return nil, fmt.Errorf("queue directory: %w", err)
 		}
-		if len(v.faults) == 0 || try == inspectTries || d.inUse() == "" {
+		if v.sound() || try == inspectTries || d.inUse() == "" {
 			for _, g := range v.gens {
 				g.src.moving = true
 			}
@@ -90,6 +91,12 @@ func look(dir string) (*survey, error) {
 		}
 		v.release()
 	}
+}
+
+// sound reports that nothing is wrong, as far as can be seen.
+func (v *survey) sound() bool {
+	return len(v.faults) == 0 && v.missing == "" &&
+		!slices.ContainsFunc(v.gens, func(g *generation) bool { return g.missing != "" })
 }
 
 // inUse says who has the lock; it is empty if nobody has.
@@ -225,6 +232,20 @@ func Each(dir string, f func(seq uint64, m *message.Message) error) error {
 	}, func(string, int) {})
 }
 
+// ackedNow is up to where messages are acknowledged by now; 0 if the queue is not in
+// use.
+func (v *survey) ackedNow() uint64 {
+	if v.dir.inUse() == "" {
+		return 0
+	}
+	now, err := take(v.dir)
+	if err != nil {
+		return 0
+	}
+	defer now.release()
+	return now.pos.acked
+}
+
 // Verify reads every chunk that is not acknowledged and checks all of it. The
 // report says what is wrong and how many messages are lost. It changes nothing.
 func Verify(dir string) (Report, error) {
@@ -235,9 +256,6 @@ func Verify(dir string) (Report, error) {
 	defer v.release()
 	r := v.report()
 	bad := func(what string, lost int) {
-		if r.InUse != "" && lost > 0 {
-			return // delivered while this was reading
-		}
 		r.Problems = append(r.Problems, what)
 		r.Lost += lost
 	}
@@ -266,6 +284,10 @@ func (v *survey) each(f func(held, place) error, bad func(what string, lost int)
 				continue
 			}
 			gap, isGap := err.(*gapError)
+			if now := v.ackedNow(); now > at {
+				at = now // delivered and deleted while this was reading
+				continue
+			}
 			if g.src.found == nil && !(isGap && at >= g.known && g.missing != "") {
 				bad(fmt.Sprintf("%s is damaged (%v); what follows is from a search of all of it", g.name, err), 0)
 				if err := g.src.salvage(); err != nil {

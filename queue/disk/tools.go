@@ -2,6 +2,7 @@ package disk
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"path/filepath"
 
@@ -12,13 +13,22 @@ import (
 // These change a queue, and so need it not to be in use: they fail at once if it
 // is. Lines about what they find go to log.
 
-// openTool opens the queue in dir, which must be there.
+// openTool opens the queue in dir, which must be there already: a typing error must
+// not make one.
 func openTool(dir string, log func(string)) (*Store, error) {
 	v, err := look(dir)
 	if err != nil {
 		return nil, err
 	}
+	files := len(v.gens) + len(v.faults)
 	v.release()
+	if files == 0 {
+		return nil, fmt.Errorf("%s is not a queue: it has no file of one", dir)
+	}
+	return openFor(dir, log)
+}
+
+func openFor(dir string, log func(string)) (*Store, error) {
 	s, err := Open(queue.StoreConfig{Name: filepath.Base(dir), Dir: dir, Sync: true,
 		Log: func(_ int, line string) { log(line) }})
 	if err != nil {
@@ -28,40 +38,31 @@ func openTool(dir string, log func(string)) (*Store, error) {
 }
 
 // Drop forgets the n oldest messages, or all if n is negative. It returns how many
-// it forgot.
-func Drop(dir string, n int, log func(string)) (int, error) {
+// it forgot and how many are left.
+func Drop(dir string, n int, log func(string)) (done, left int, err error) {
 	s, err := openTool(dir, log)
 	if err != nil {
-		return 0, err
+		return 0, 0, err
 	}
-	done, err := s.consume(n, func(queue.Run) error { return nil })
-	if cerr := s.Close(); err == nil {
-		err = cerr
-	}
-	return done, err
+	done, err = s.consume(n, func(queue.Run) error { return nil })
+	return done, s.Len().Messages, errors.Join(err, s.Close())
 }
 
 // Move appends the n oldest messages of the queue in from, or all if n is
 // negative, to the queue in to, which is made if it is not there. A message is
-// forgotten by one queue only after it is stored in the other.
-func Move(from, to string, n int, log func(string)) (int, error) {
+// forgotten by one queue only after it is stored in the other: what goes wrong in
+// between leaves it in both.
+func Move(from, to string, n int, log func(string)) (done, left int, err error) {
 	s, err := openTool(from, log)
 	if err != nil {
-		return 0, err
+		return 0, 0, err
 	}
-	d, err := Open(queue.StoreConfig{Name: filepath.Base(to), Dir: to, Sync: true,
-		Log: func(_ int, line string) { log(line) }})
+	d, err := openFor(to, log)
 	if err != nil {
-		_ = s.Close()
-		return 0, err
+		return 0, 0, errors.Join(err, s.Close())
 	}
-	done, err := s.consume(n, func(r queue.Run) error { return d.Append(context.Background(), r.Frames, r.N) })
-	for _, c := range []queue.Store{d, s} {
-		if cerr := c.Close(); err == nil {
-			err = cerr
-		}
-	}
-	return done, err
+	done, err = s.consume(n, func(r queue.Run) error { return d.Append(context.Background(), r.Frames, r.N) })
+	return done, s.Len().Messages, errors.Join(err, d.Close(), s.Close())
 }
 
 // runMessages is how many messages the tools handle at once.
@@ -105,10 +106,7 @@ func Repair(dir string, log func(string)) (lost int, err error) {
 	}
 	s.commitMu.Unlock()
 	s.readMu.Unlock()
-	if cerr := s.Close(); err == nil {
-		err = cerr
-	}
-	return lost, err
+	return lost, errors.Join(err, s.Close())
 }
 
 // repair rewrites g if anything is wrong with it.
