@@ -69,7 +69,9 @@ func run(w workload, s system, dir, profile string) (result, error) {
 			return r, err
 		}
 		first, last := sink.wait(w.messages)
-		r.drain = float64(w.messages) / last.Sub(first).Seconds()
+		if took := last.Sub(first); took > 0 {
+			r.drain = float64(w.messages) / took.Seconds()
+		}
 	} else {
 		_, last := sink.wait(w.messages)
 		r.rate = float64(w.messages) / last.Sub(began).Seconds()
