@@ -178,3 +178,23 @@ func closed(c interface{ Close() error }, err error) error {
 	}
 	return c.Close()
 }
+
+// What an action has no time for when the daemon stops is not the failover
+// action's: it is kept for the next start where there is a place for it.
+func TestFailoverTakesNothingAtShutdown(t *testing.T) {
+	dir := t.TempDir()
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, `global(workDirectory="`+dir+`")
+			main_queue(queue.type="Disk" queue.filename="main")
+			action(type="omtest" out="a")
+			action(type="omtest" out="f" action.execOnlyWhenPreviousIsSuspended="on")`, "")
+		w.outs["a"].set(func(ctx context.Context, _ message.View) (int, error) { <-ctx.Done(); return 0, ctx.Err() }, nil)
+		w.input.put(message.Received, message.NoDelay, "a", "1")
+		synctest.Wait()
+		w.shutdownTime(t)
+		if got := w.outs["f"].texts(); len(got) > 0 || w.order[0].queue.Stats().Size != 1 {
+			t.Errorf("the failover action got %v, the queue has %d", got, w.order[0].queue.Stats().Size)
+		}
+		w.balanced(t)
+	})
+}

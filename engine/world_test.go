@@ -14,6 +14,7 @@ import (
 	"sysrelay/input"
 	"sysrelay/message"
 	"sysrelay/output"
+	"sysrelay/queue"
 )
 
 // world is an engine whose outputs and senders are the test's: action(type="omtest"
@@ -21,13 +22,21 @@ import (
 type world struct {
 	*Engine
 	outs  map[string]*testOut
+	mu    sync.Mutex
+	seen  []delivery // by all outputs, in order
 	input *testIn
 	end   context.CancelFunc
 	ran   chan error
 }
 
+// delivery is a message an output was given.
+type delivery struct{ out, text string }
+
 // testOut is an output that does what it is told.
 type testOut struct {
+	world *world
+	name  string
+
 	mu   sync.Mutex
 	got  []string
 	seen map[string]int
@@ -53,8 +62,15 @@ func (o *testOut) Write(ctx context.Context, v message.View) (int, error) {
 		text := strings.TrimSpace(string(v.At(i).Msg.Of(v.At(i).Text)))
 		o.got = append(o.got, text)
 		o.seen[text]++
+		o.world.saw(delivery{o.name, text})
 	}
 	return n, err
+}
+
+func (w *world) saw(d delivery) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.seen = append(w.seen, d)
 }
 
 func (o *testOut) TryResume(context.Context) error {
@@ -123,19 +139,22 @@ func (in *testIn) Run(ctx context.Context, to message.Handler) error {
 	return nil
 }
 
-// put gives messages of one origin to the engine and returns how many it has
-// taken.
-func (in *testIn) put(ack message.Ack, flow message.Flow, origin string, texts ...string) int {
+// put gives messages of one origin to the engine and returns those it has taken.
+func (in *testIn) put(ack message.Ack, flow message.Flow, origin string, texts ...string) (taken []string) {
 	in.calls.Add(1)
 	defer in.calls.Done()
 	b := message.Batch{Flow: flow}
 	for _, t := range texts {
 		b.Add([]byte("<13>Nov 21 10:20:30 tag: "+t), message.NewOrigin("imtest", origin, "", ""), 0, 0)
 	}
-	rest := message.Rest(b.All(), in.to(message.WithAck(in.work, ack), b.All())).Len()
-	in.ledger.Receive(len(texts) - rest)
-	in.ledger.Deliver(len(texts) - rest)
-	return len(texts) - rest
+	rest := message.Rest(b.All(), in.to(message.WithAck(in.work, ack), b.All()))
+	for i := range rest.Len() {
+		texts[rest.Index(i)] = ""
+	}
+	taken = slices.DeleteFunc(texts, func(s string) bool { return s == "" })
+	in.ledger.Receive(len(taken))
+	in.ledger.Deliver(len(taken))
+	return taken
 }
 
 // tester is what worlds need of *testing.T and *rapid.T.
@@ -148,12 +167,20 @@ type tester interface {
 // newWorld builds and starts a configuration. Call it in a synctest bubble.
 func newWorld(t tester, text, ruleset string) *world {
 	t.Helper()
-	w := &world{outs: map[string]*testOut{}, input: &testIn{ready: make(chan struct{})}}
+	w := &world{outs: map[string]*testOut{}}
+	w.begin(t, text, ruleset)
+	return w
+}
+
+// begin starts a life of the daemon; the outputs are those of the lives before.
+func (w *world) begin(t tester, text, ruleset string) {
+	t.Helper()
+	w.input = &testIn{ready: make(chan struct{})}
 	kind := outputOf("omtest", func(_ struct{}, p struct {
 		Out string `conf:"out" doc:"Output of the test."`
 	}, _ output.Deps) (output.Output, error) {
 		if w.outs[p.Out] == nil {
-			w.outs[p.Out] = &testOut{seen: map[string]int{}}
+			w.outs[p.Out] = &testOut{world: w, name: p.Out, seen: map[string]int{}}
 		}
 		return w.outs[p.Out], nil
 	})
@@ -177,7 +204,6 @@ func newWorld(t tester, text, ruleset string) *world {
 	w.end, w.ran = cancel, make(chan error, 1)
 	go func() { w.ran <- w.Run(ctx) }()
 	<-w.input.ready
-	return w
 }
 
 // stop ends the engine in good order.
@@ -195,15 +221,29 @@ func (w *world) balanced(t tester) {
 	t.Helper()
 	for _, a := range w.Accounts() {
 		held := 0
-		for _, r := range w.order {
-			if r.queue != nil && r.queue.Stats().Name == a.Name {
-				held = r.queue.Stats().Size
+		for _, q := range w.queues() {
+			if s := q.Stats(); a.Kind == "queue" && s.Name == a.Name {
+				held = s.Size
 			}
 		}
 		if a.Queued() != int64(held) {
 			t.Errorf("%s %s: %+v: %d are queued, it holds %d", a.Kind, a.Name, a.Account, a.Queued(), held)
 		}
 	}
+}
+
+func (w *world) queues() (all []*queue.Queue) {
+	for _, r := range w.order {
+		if r.queue != nil {
+			all = append(all, r.queue)
+		}
+	}
+	for _, a := range w.actions {
+		if a.Queue() != nil {
+			all = append(all, a.Queue())
+		}
+	}
+	return all
 }
 
 func numbers(from, to int) (s []string) {

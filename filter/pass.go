@@ -187,8 +187,12 @@ func (x *pass) act(a Action, v message.View) {
 	}
 	x.note(err)
 	rest := message.Rest(v, err)
+	left := prevSuspended | prevMissed
+	if x.ctx.Err() != nil {
+		left = missed // the daemon stops: it is no failure of the action
+	}
 	for i := range rest.Len() {
-		x.marks[rest.Index(i)] |= prevSuspended | prevMissed
+		x.marks[rest.Index(i)] |= left
 	}
 }
 

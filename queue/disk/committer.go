@@ -15,6 +15,8 @@ const (
 	ackDelay = 20 * time.Millisecond
 	// gatherTime bounds how long those who append again are given to do so.
 	gatherTime = 20 * time.Microsecond
+	// gatherTurns bounds it where the clock stands still meanwhile (testing/synctest).
+	gatherTurns = 1000
 	// retryMin and retryMax bound the time between attempts to write while
 	// nothing can be written.
 	retryMin = 100 * time.Millisecond
@@ -150,7 +152,9 @@ func (s *Store) round() (did int) {
 // taken. Without that they miss it, and half of a number of steady senders waits
 // while the other half is written.
 func (s *Store) gather(n int) {
-	for start := time.Now(); time.Since(start) < gatherTime; runtime.Gosched() {
+	start := time.Now()
+	for turn := 0; turn < gatherTurns && time.Since(start) < gatherTime; turn++ {
+		runtime.Gosched()
 		s.mu.Lock()
 		have := len(s.backlog.waiting)
 		s.mu.Unlock()
