@@ -122,9 +122,9 @@ func sendNumbers(kind, port string, conn, from, to int) error {
 	}
 	defer c.Close()
 	var w io.Writer = c
+	var b *bufio.Writer
 	if kind != "udp" {
-		b := bufio.NewWriterSize(c, 64<<10)
-		defer b.Flush()
+		b = bufio.NewWriterSize(c, 64<<10)
 		w = b
 	}
 	for n := from; n < to; n++ {
@@ -139,6 +139,22 @@ func sendNumbers(kind, port string, conn, from, to int) error {
 			return err
 		}
 	}
+	if b == nil {
+		return nil
+	}
+	return finish(c, b)
+}
+
+// finish ends a connection from our side and waits until the relay has read all
+// of it and ends its own, so that what is sent next over another connection comes
+// after it. A relay that is killed or held up meanwhile is the scenario's affair.
+func finish(c net.Conn, b *bufio.Writer) error {
+	if err := b.Flush(); err != nil {
+		return err
+	}
+	c.(*net.TCPConn).CloseWrite()
+	c.SetReadDeadline(time.Now().Add(10 * time.Second))
+	c.Read(make([]byte, 1))
 	return nil
 }
 

@@ -104,9 +104,7 @@ var faults = []struct {
 }
 
 func TestFaults(t *testing.T) {
-	if _, err := exec.LookPath("strace"); err != nil {
-		t.Skip("strace is not installed")
-	}
+	needStrace(t)
 	for _, f := range faults {
 		step := 1 + f.most/12
 		if testing.Short() {
@@ -135,7 +133,7 @@ func inject(t *testing.T, dir, kind, fault string) string {
 	cmd.Env = append(os.Environ(), faultDir+"="+dir, faultKind+"="+kind)
 	out, err := cmd.CombinedOutput()
 	if strings.Contains(string(out), "PTRACE") {
-		t.Skipf("strace may not be used here: %s", out)
+		without(t, fmt.Sprintf("strace may not be used here: %s", out))
 	}
 	if err != nil {
 		t.Fatalf("%v\n%s", err, out)
@@ -160,9 +158,7 @@ func afterFaults(t *testing.T, dir, out string) {
 }
 
 func TestFaultsThatStay(t *testing.T) {
-	if _, err := exec.LookPath("strace"); err != nil {
-		t.Skip("strace is not installed")
-	}
+	needStrace(t)
 	for _, fault := range []string{
 		"fdatasync:error=EIO:when=9+", "fdatasync:error=ENOSPC:when=9+", "pwrite64:error=EIO:when=20+",
 		"pwrite64:error=EROFS:when=20+", "fallocate:error=ENOSPC:when=3+", "fsync:error=EIO:when=3+",
@@ -178,4 +174,20 @@ func TestFaultsThatStay(t *testing.T) {
 			}
 		})
 	}
+}
+
+// needStrace: where everything is to be tested, a test that cannot run has failed.
+func needStrace(t *testing.T) {
+	t.Helper()
+	if _, err := exec.LookPath("strace"); err != nil {
+		without(t, "strace is not installed; `bash tests/run` installs it")
+	}
+}
+
+func without(t *testing.T, why string) {
+	t.Helper()
+	if os.Getenv("CI") != "" {
+		t.Fatal(why)
+	}
+	t.Skip(why)
 }

@@ -101,7 +101,6 @@ type call struct {
 	name string
 	args []string
 	ret  int
-	text string // as it was written down
 }
 
 var callLine = regexp.MustCompile(`^(\d+) +(\w+)\((.*)\) += (-?\d+)`)
@@ -109,9 +108,7 @@ var callLine = regexp.MustCompile(`^(\d+) +(\w+)\((.*)\) += (-?\d+)`)
 // trace runs the scenario under strace.
 func trace(t *testing.T) []call {
 	t.Helper()
-	if _, err := exec.LookPath("strace"); err != nil {
-		t.Skip("strace is not installed")
-	}
+	needStrace(t)
 	dir := filepath.Join(t.TempDir(), "q")
 	log := filepath.Join(t.TempDir(), "log")
 	cmd := exec.Command("strace", "-f", "--seccomp-bpf", "-qq", "-xx", "-s", "8388608", "-e", "trace="+traced, "-o", log,
@@ -119,7 +116,7 @@ func trace(t *testing.T) []call {
 	cmd.Env = append(os.Environ(), childDir+"="+dir)
 	if out, err := cmd.CombinedOutput(); err != nil {
 		if bytes.Contains(out, []byte("PTRACE")) {
-			t.Skipf("strace may not be used here: %s", out)
+			without(t, fmt.Sprintf("strace may not be used here: %s", out))
 		}
 		t.Fatalf("%v\n%s", err, out)
 	}

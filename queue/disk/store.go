@@ -201,11 +201,12 @@ func (s *Store) stop(g *generation, healthy bool) {
 	}
 	used := g.w.used
 	g.finish()
-	if healthy && trim(s.dir.join(g.name), used) == nil {
-		g.bytes = used
-	}
+	trimmed := healthy && trim(s.dir.join(g.name), used) == nil
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if trimmed {
+		g.bytes = used
+	}
 	if s.active == g {
 		s.active = nil
 	}
