@@ -267,8 +267,10 @@ func (k *relpCollector) repeated() (n int) {
 }
 
 // until waits for a condition.
-func until(met func() bool) bool {
-	for deadline := time.Now().Add(patience); !met(); time.Sleep(5 * time.Millisecond) {
+func until(met func() bool) bool { return within(patience, met) }
+
+func within(d time.Duration, met func() bool) bool {
+	for deadline := time.Now().Add(d); !met(); time.Sleep(5 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			return false
 		}
