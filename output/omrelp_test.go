@@ -354,7 +354,7 @@ func TestRELPAnswers(t *testing.T) {
 
 func TestRELPOpenFails(t *testing.T) {
 	for want, open := range map[string]func(uint32) []byte{
-		`it answers: 500 required feature missing`: func(n uint32) []byte {
+		`it answers: 500 "required feature missing"`: func(n uint32) []byte {
 			return relp.AppendResponse(nil, n, 500, "required feature missing", nil)
 		},
 		"it takes no syslog messages": func(n uint32) []byte {

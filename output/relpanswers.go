@@ -178,7 +178,7 @@ func (s *relpSession) note(f *relp.Frame) error {
 	}
 	*place = answerRefused
 	if s.stop == nil {
-		s.stop = fmt.Errorf("a message was refused: %d %s", status, text)
+		s.stop = fmt.Errorf("a message was refused: %d %.200q", status, text)
 	}
 	return nil
 }

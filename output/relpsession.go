@@ -109,7 +109,7 @@ func (s *relpSession) open() error {
 		return err
 	}
 	if status != relp.OK {
-		return fmt.Errorf("it answers: %d %s", status, text)
+		return fmt.Errorf("it answers: %d %.200q", status, text)
 	}
 	theirs, err := relp.ParseOffers(data)
 	if err == nil && !theirs.Supports(relp.Syslog) {
