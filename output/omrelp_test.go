@@ -279,6 +279,16 @@ func TestRELPAnswers(t *testing.T) {
 			}
 			return b, false
 		}, "abcd", 1},
+		{"in reverse order, twice", func(_ int, m []relp.Frame) (b []byte, _ bool) {
+			for _, f := range slices.Backward(m) {
+				b = relp.AppendOK(relp.AppendOK(b, f.Txnr), f.Txnr)
+			}
+			return b, false
+		}, "abcd", 1},
+		{"to what is not sent yet", func(conn int, m []relp.Frame) (b []byte, _ bool) {
+			b, _ = acceptAll(conn, m)
+			return append(relp.AppendOK(nil, m[3].Txnr+1), b...), false
+		}, "abcd", 1},
 		{"closing after one answer in the middle", func(conn int, m []relp.Frame) (b []byte, closing bool) {
 			if conn == 1 {
 				return relp.AppendOK(nil, m[1].Txnr), true

@@ -215,3 +215,23 @@ func TestRELPRefused(t *testing.T) {
 		})
 	}
 }
+
+// TestRELPRefusalsInARow: a message that is taken in the end leaves nothing
+// behind for the next one that looks the same.
+func TestRELPRefusalsInARow(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		asked := 0
+		s := &relpServer{syslog: refusing(func(_ int, text string) bool {
+			if text == "bad" {
+				asked++
+			}
+			return text == "bad" && asked%3 > 0
+		})}
+		_, a, _ := newPiped(t, s)
+		for range 3 {
+			must(t, handle(a, "good", "bad"))
+		}
+		wantAccounts(t, a, 6, 6, nil)
+		must(t, a.Close())
+	})
+}
