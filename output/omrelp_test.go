@@ -279,9 +279,10 @@ func TestRELPAnswers(t *testing.T) {
 			}
 			return b, false
 		}, "abcd", 1},
-		{"in reverse order, twice", func(_ int, m []relp.Frame) (b []byte, _ bool) {
-			for _, f := range slices.Backward(m) {
-				b = relp.AppendOK(relp.AppendOK(b, f.Txnr), f.Txnr)
+		{"in reverse order, the last taken and then refused", func(_ int, m []relp.Frame) (b []byte, _ bool) {
+			b = relp.AppendResponse(relp.AppendOK(b, m[3].Txnr), m[3].Txnr, 500, "no", nil)
+			for _, f := range slices.Backward(m[:3]) {
+				b = relp.AppendOK(b, f.Txnr)
 			}
 			return b, false
 		}, "abcd", 1},
