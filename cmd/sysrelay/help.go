@@ -74,7 +74,7 @@ Status: **full** works as in rsyslog; **part** works with what the remark says;
 
 func writeMarkdown(w io.Writer, m *engine.Manual) {
 	io.WriteString(w, compatibilityHead)
-	io.WriteString(w, engine.Differences)
+	io.WriteString(w, engine.Differences())
 	for _, page := range m.Pages {
 		fmt.Fprintf(w, "\n## %s\n", page.Name)
 		for _, s := range page.Sections {
