@@ -115,7 +115,7 @@ func (d *decoder) param(o *Object, p *Param, seen map[string]*Param) {
 	d.set(f, p)
 	if f.status == "none" {
 		e := d.cfg.errorAt(p.Pos, "parameter "+p.Name+" is accepted but has no effect", f.doc)
-		e.Notice = true
+		e.Severity, e.ID = Note, "parameter-without-effect"
 		d.cfg.Notices = append(d.cfg.Notices, e)
 	}
 }

@@ -152,7 +152,7 @@ func TestDecodeNotices(t *testing.T) {
 	if err := cfg.Decode(o, &got); err != nil || got.Nothing != "x" {
 		t.Errorf("%v, %+v", err, got)
 	}
-	if len(cfg.Notices) != 1 || !cfg.Notices[0].Notice || cfg.Notices[0].Col != 17 {
+	if len(cfg.Notices) != 1 || cfg.Notices[0].Severity != Note || cfg.Notices[0].Col != 17 {
 		t.Errorf("notices %v", cfg.Notices)
 	}
 }

@@ -11,9 +11,12 @@ type Error struct {
 	Msg     string // what is wrong, lower case, no full stop
 	Suggest string // what to write instead; may be empty
 	Line    string // the line of the text, for the caret
-	Notice  bool   // not an error: the daemon starts all the same
 	Syntax  bool   // this is not the language; rsyslogd reads no further and starts with what stands before it
 	Fatal   bool   // nothing may start: the file cannot be read, or an include with abort-if-missing is missing
+
+	Severity Severity // Warning and Note are no errors: the daemon starts all the same
+	ID       string   // what kind of finding it is; "" is the severity's general one
+	Why      string   // what it leads to; may be empty
 }
 
 // Error returns "file:line:col: message", the line, a caret and the suggestion,

@@ -62,6 +62,6 @@ func (p *parser) notice(at Pos, msg, suggest string) {
 		return
 	}
 	e := p.cfg.errorAt(at, msg, suggest)
-	e.Notice = true
+	e.Severity = Note
 	p.cfg.Notices = append(p.cfg.Notices, e)
 }

@@ -23,7 +23,7 @@ type Pos struct {
 type Config struct {
 	Stmts   []Stmt    // objects and statements of the top level (the default ruleset)
 	Sources []*Source // every file read, in order, for -o and for quoting lines in errors
-	Notices []*Error  // what the user should know but what is no error: obsolete directives, …
+	Notices []*Error  // warnings and notes: what is no error
 }
 
 // Source is one file as it was read.

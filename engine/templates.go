@@ -20,7 +20,7 @@ func (b *builder) readTemplates() {
 		}
 		if _, exists := b.templates[t.Name()]; exists {
 			notice := b.cfg.Errorf(o.Pos, "give it another name", "there is a template %q already, which is the one that is used", t.Name())
-			notice.Notice = true
+			notice.Severity, notice.ID = conf.Note, "duplicate-template"
 			b.cfg.Notices = append(b.cfg.Notices, notice)
 			continue
 		}
