@@ -172,3 +172,11 @@ type opt interface {
 
 // Target returns where Decode puts the value, and that there is one.
 func (o *Opt[T]) Target() (value any, given *bool) { return &o.Value, &o.Given }
+
+// Or is o if it was given, or else other.
+func (o Opt[T]) Or(other Opt[T]) Opt[T] {
+	if o.Given {
+		return o
+	}
+	return other
+}

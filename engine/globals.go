@@ -65,6 +65,7 @@ type Globals struct {
 	KeepGroups   bool   `conf:"privdrop.group.keepsupplemental" doc:"Keep the supplementary groups."`
 	MaxOpenFiles int    `conf:"maxopenfiles" doc:"Limit of open files to ask the system for."`
 
+	conf.StreamDefaults
 	WithoutEffect
 }
 
@@ -74,12 +75,6 @@ type WithoutEffect struct {
 	ActionWorker    int      `conf:"default.action.queue.timeoutworkerthreadshutdown" default:"60000" doc:"Idle workers cost nothing." status:"none"`
 	RulesetWorker   int      `conf:"default.ruleset.queue.timeoutworkerthreadshutdown" default:"60000" doc:"Idle workers cost nothing." status:"none"`
 	JanitorInterval int      `conf:"janitor.interval" default:"10" doc:"Idle files are looked for as often as their closeTimeout asks." status:"none"`
-	Driver          string   `conf:"defaultnetstreamdriver" doc:"TLS is not there yet." status:"none"`
-	DriverCA        string   `conf:"defaultnetstreamdrivercafile" doc:"TLS is not there yet." status:"none"`
-	DriverCRL       string   `conf:"defaultnetstreamdrivercrlfile" doc:"TLS is not there yet." status:"none"`
-	DriverKey       string   `conf:"defaultnetstreamdriverkeyfile" doc:"TLS is not there yet." status:"none"`
-	DriverCert      string   `conf:"defaultnetstreamdrivercertfile" doc:"TLS is not there yet." status:"none"`
-	DriverExtra     string   `conf:"netstreamdrivercaextrafiles" doc:"TLS is not there yet." status:"none"`
 	OpenSSLEngine   string   `conf:"defaultopensslengine" doc:"There is no OpenSSL here." status:"none"`
 	OversizeFile    string   `conf:"oversizemsg.errorfile" doc:"File for oversize messages." status:"none"`
 	OversizeReport  bool     `conf:"oversizemsg.report" default:"on" doc:"Report oversize messages." status:"none"`

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strings"
 
 	"sysrelay/conf"
 )
@@ -40,10 +41,6 @@ type IMPTCPParams struct {
 	NotifyClose      bool          `conf:"notifyonconnectionclose" doc:"Log when a connection is closed." status:"full"`
 	NotifyOpen       bool          `conf:"notifyonconnectionopen" doc:"Log when a connection is accepted." status:"full"`
 	Compression      string        `conf:"compression.mode" doc:"Stream compression." status:"none"`
-	KeepAlive        bool          `conf:"keepalive" doc:"Enable TCP keep-alive." status:"full"`
-	KeepAliveProbes  int           `conf:"keepalive.probes" doc:"Probes without answer; 0 is the system's." status:"full"`
-	KeepAliveTime    int           `conf:"keepalive.time" doc:"Seconds idle before the first; 0 is the system's." status:"full"`
-	KeepAliveIntvl   int           `conf:"keepalive.interval" doc:"Seconds between probes; 0 is the system's." status:"full"`
 	Delimiter        int           `conf:"addtlframedelimiter" default:"-1" doc:"ASCII value of a further byte that ends a message; -1 is none." status:"full"`
 	RateInterval     int           `conf:"ratelimit.interval" doc:"Seconds of a rate limit's interval; 0 is no limit." status:"full"`
 	RateBurst        int           `conf:"ratelimit.burst" default:"10000" doc:"Messages let through in an interval." status:"full"`
@@ -51,6 +48,7 @@ type IMPTCPParams struct {
 	MultiLine        bool          `conf:"multiline" doc:"LF ends a message only if '<' follows." status:"full"`
 	PortFile         string        `conf:"listenportfilename" doc:"File the port number is written to." status:"full"`
 	Backlog          int           `conf:"socketbacklog" default:"64" doc:"Connections waiting to be accepted." status:"full"`
+	conf.KeepAlive
 	StreamExtras
 }
 
@@ -60,7 +58,7 @@ func NewIMPTCP(module IMPTCPModule, p IMPTCPParams, d Deps) (Input, error) {
 	switch {
 	case p.Port == "" && p.Path == "":
 		return nil, errors.New("imptcp: Must have either port or path defined")
-	case p.Path != "" && p.Proxy != "" && p.Proxy != "off":
+	case p.Path != "" && p.ProxyProtocol.Mode != "" && !strings.EqualFold(p.ProxyProtocol.Mode, "off"):
 		return nil, errors.New("imptcp: proxyProtocol needs a port, not a path")
 	case p.Path != "":
 		where = p.Path
@@ -85,7 +83,7 @@ func NewIMPTCP(module IMPTCPModule, p IMPTCPParams, d Deps) (Input, error) {
 		portFile:     p.PortFile,
 		backlog:      p.Backlog,
 		maxSessions:  or(p.MaxSessions, module.MaxSessions),
-		keepAlive:    keepAlive(p.KeepAlive, p.KeepAliveProbes, p.KeepAliveTime, p.KeepAliveIntvl),
+		keepAlive:    p.KeepAlive.Config(),
 		notifyOpen:   p.NotifyOpen,
 		notifyClose:  p.NotifyClose,
 		socketMode:   os.FileMode(p.FileMode),

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 
+	"sysrelay/conf"
 	"sysrelay/input/relp"
 	"sysrelay/message"
 )
@@ -17,42 +18,24 @@ type IMRELPModule struct {
 
 // IMRELPParams are the parameters of input(type="imrelp").
 type IMRELPParams struct {
-	Port            string   `conf:"port,required" doc:"Port to listen on; 0 lets the system choose." status:"full"`
-	PortFile        string   `conf:"listenportfilename" doc:"File the port number is written to (sysrelay's own)." status:"full"`
-	Address         string   `conf:"address" doc:"Address to listen on; default is all." status:"full"`
-	Name            string   `conf:"name" default:"imrelp" doc:"Property inputname of the messages." status:"full"`
-	Ruleset         string   `conf:"ruleset" doc:"Ruleset the messages go to." status:"full"`
-	Ack             string   `conf:"ack" default:"stored" doc:"What a message's answer promises. received: it is in memory; stored: everything durable it was routed to has it on disk, and everything else has delivered it; delivered: it has left the disk queues, too (sysrelay's own)." status:"full"`
-	KeepAlive       bool     `conf:"keepalive" doc:"Enable TCP keep-alive." status:"full"`
-	KeepAliveProbes int      `conf:"keepalive.probes" doc:"Probes without answer; 0 is the system's." status:"full"`
-	KeepAliveTime   int      `conf:"keepalive.time" doc:"Seconds idle before the first; 0 is the system's." status:"full"`
-	KeepAliveIntvl  int      `conf:"keepalive.interval" doc:"Seconds between probes; 0 is the system's." status:"full"`
-	MaxDataSize     int64    `conf:"maxdatasize,type=size" doc:"Longest message in bytes; default is maxMessageSize." status:"full"`
-	OversizeMode    string   `conf:"oversizemode" default:"truncate" doc:"truncate: cut longer messages; abort: end the session; accept: cut them at maxMessageSize." status:"full"`
-	FlowControl     string   `conf:"flowcontrol" default:"light" doc:"no, light or full: how much a nearly full queue may hold senders up." status:"full"`
-	RateInterval    int      `conf:"ratelimit.interval" doc:"Seconds of a rate limit's interval; 0 is no limit." status:"full"`
-	RateBurst       int      `conf:"ratelimit.burst" default:"10000" doc:"Messages let through in an interval." status:"full"`
-	RateName        string   `conf:"ratelimit.name" doc:"A ratelimit() object instead." status:"none"`
-	MaxSessions     int      `conf:"maxsessions" doc:"Connections at a time; 0 is no limit (sysrelay's own)." status:"full"`
-	AllowedSender   []string `conf:"allowedsender" doc:"Addresses, networks and names that may send (sysrelay's own)." status:"full"`
-	TLS             bool     `conf:"tls" doc:"Use TLS." status:"none"`
-	PermittedPeer   []string `conf:"tls.permittedpeer" doc:"Names or fingerprints of permitted peers." status:"none"`
-	AuthMode        string   `conf:"tls.authmode" doc:"How peers prove who they are." status:"none"`
-	DHBits          int      `conf:"tls.dhbits" doc:"Diffie-Hellman group size." status:"none"`
-	PriorityString  string   `conf:"tls.prioritystring" doc:"GnuTLS options." status:"none"`
-	CACert          string   `conf:"tls.cacert" doc:"Certificates of the authorities." status:"none"`
-	MyCert          string   `conf:"tls.mycert" doc:"Certificate." status:"none"`
-	MyPrivKey       string   `conf:"tls.myprivkey" doc:"Private key." status:"none"`
-	TLSCommands     string   `conf:"tls.tlscfgcmd" doc:"OpenSSL options." status:"none"`
-	TLSCompression  bool     `conf:"tls.compression" doc:"TLS compression." status:"none"`
-	RELPExtras
-}
-
-// RELPExtras are parameters of imrelp that rsyslog does not have.
-type RELPExtras struct {
-	Proxy        string   `conf:"proxyprotocol" default:"off" doc:"off, optional or required: a PROXY protocol header names the sender (sysrelay's own)." status:"full"`
-	ProxyTrusted []string `conf:"proxyprotocol.trusted" doc:"Addresses and networks of the proxies whose headers are believed (sysrelay's own)." status:"full"`
-	ProxyTimeout int      `conf:"proxyprotocol.timeout" default:"10000" doc:"Milliseconds to wait for the header (sysrelay's own)." status:"full"`
+	Port          string   `conf:"port,required" doc:"Port to listen on; 0 lets the system choose." status:"full"`
+	PortFile      string   `conf:"listenportfilename" doc:"File the port number is written to (sysrelay's own)." status:"full"`
+	Address       string   `conf:"address" doc:"Address to listen on; default is all." status:"full"`
+	Name          string   `conf:"name" default:"imrelp" doc:"Property inputname of the messages." status:"full"`
+	Ruleset       string   `conf:"ruleset" doc:"Ruleset the messages go to." status:"full"`
+	Ack           string   `conf:"ack" default:"stored" doc:"What a message's answer promises. received: it is in memory; stored: everything durable it was routed to has it on disk, and everything else has delivered it; delivered: it has left the disk queues, too (sysrelay's own)." status:"full"`
+	MaxDataSize   int64    `conf:"maxdatasize,type=size" doc:"Longest message in bytes; default is maxMessageSize." status:"full"`
+	OversizeMode  string   `conf:"oversizemode" default:"truncate" doc:"truncate: cut longer messages; abort: end the session; accept: cut them at maxMessageSize." status:"full"`
+	FlowControl   string   `conf:"flowcontrol" default:"light" doc:"no, light or full: how much a nearly full queue may hold senders up." status:"full"`
+	RateInterval  int      `conf:"ratelimit.interval" doc:"Seconds of a rate limit's interval; 0 is no limit." status:"full"`
+	RateBurst     int      `conf:"ratelimit.burst" default:"10000" doc:"Messages let through in an interval." status:"full"`
+	RateName      string   `conf:"ratelimit.name" doc:"A ratelimit() object instead." status:"none"`
+	MaxSessions   int      `conf:"maxsessions" doc:"Connections at a time; 0 is no limit (sysrelay's own)." status:"full"`
+	AllowedSender []string `conf:"allowedsender" doc:"Addresses, networks and names that may send (sysrelay's own)." status:"full"`
+	DHBits        int      `conf:"tls.dhbits" doc:"Accepted; there is no Diffie-Hellman without elliptic curves." status:"none"`
+	conf.RELPTLS
+	conf.KeepAlive
+	conf.ProxyProtocol
 }
 
 type relpInput struct {
@@ -79,7 +62,7 @@ func NewIMRELP(module IMRELPModule, p IMRELPParams, d Deps) (Input, error) {
 		port:        p.Port,
 		portFile:    p.PortFile,
 		maxSessions: p.MaxSessions,
-		keepAlive:   keepAlive(p.KeepAlive, p.KeepAliveProbes, p.KeepAliveTime, p.KeepAliveIntvl),
+		keepAlive:   p.KeepAlive.Config(),
 	}
 	in.limit = newLimiter(in.name, p.RateInterval, p.RateBurst, d, &in.ledger)
 	if err := in.configure(p); err != nil {
@@ -129,7 +112,7 @@ func (in *relpInput) configure(p IMRELPParams) (err error) {
 	if in.allowed, err = NewAllowedSenders(p.AllowedSender); err != nil {
 		return err
 	}
-	if in.proxy, err = newProxyPolicy(p.Proxy, p.ProxyTrusted, p.ProxyTimeout); err != nil {
+	if in.proxy, err = newProxyPolicy(p.ProxyProtocol); err != nil {
 		return err
 	}
 	in.pool = newScratches(relp.HeaderMax + max(in.maxData, relp.OffersMax) + 1)

@@ -348,7 +348,7 @@ func TestIMRELPMillionsUnanswered(t *testing.T) {
 func TestIMRELPConfigurationErrors(t *testing.T) {
 	for want, set := range map[string]func(p *IMRELPParams){
 		`ack "sure" is not received, stored or delivered`: func(p *IMRELPParams) { p.Ack = "sure" },
-		"proxyProtocol needs proxyProtocol.trusted":       func(p *IMRELPParams) { p.Proxy = "required" },
+		"proxyProtocol needs proxyProtocol.trusted":       func(p *IMRELPParams) { p.ProxyProtocol.Mode = "required" },
 		`allowed sender "a b"`:                            func(p *IMRELPParams) { p.AllowedSender = []string{"a b"} },
 		"TLS is asked for":                                func(p *IMRELPParams) { p.TLS = true },
 	} {

@@ -3,45 +3,37 @@ package input
 import (
 	"errors"
 	"fmt"
-	"net"
 	"strings"
-	"time"
 
 	"sysrelay/conf"
 	"sysrelay/message"
 )
 
-// TLSParams are the TLS and stream parameters of imtcp that are not there yet.
-// Those that cannot be ignored without harm are errors: see refuseMissing.
-type TLSParams struct {
-	Mode              int      `conf:"streamdriver.mode" doc:"TLS mode." status:"none"`
-	AuthMode          string   `conf:"streamdriver.authmode" doc:"How peers prove who they are." status:"none"`
-	PermitExpired     string   `conf:"streamdriver.permitexpiredcerts" doc:"What to do about expired certificates." status:"none"`
-	Driver            string   `conf:"streamdriver.name" doc:"ptcp, gtls or ossl." status:"none"`
-	CheckKeyPurpose   bool     `conf:"streamdriver.checkextendedkeypurpose" doc:"Check the certificate's purpose." status:"none"`
-	PrioritizeSAN     bool     `conf:"streamdriver.prioritizesan" doc:"Prefer subject alternative names." status:"none"`
-	VerifyDepth       int      `conf:"streamdriver.tlsverifydepth" doc:"Longest certificate chain." status:"none"`
-	RevocationCheck   bool     `conf:"streamdriver.tlsrevocationcheck" doc:"Check for revocation." status:"none"`
-	CAFile            string   `conf:"streamdriver.cafile" doc:"Certificates of the authorities." status:"none"`
-	CRLFile           string   `conf:"streamdriver.crlfile" doc:"Revoked certificates." status:"none"`
-	KeyFile           string   `conf:"streamdriver.keyfile" doc:"Private key." status:"none"`
-	CertFile          string   `conf:"streamdriver.certfile" doc:"Certificate." status:"none"`
-	PermittedPeer     []string `conf:"permittedpeer" doc:"Names or fingerprints of permitted peers." status:"none"`
-	PriorityString    string   `conf:"gnutlsprioritystring" doc:"Driver specific options." status:"none"`
-	Compression       string   `conf:"compression.mode" doc:"Stream compression." status:"none"`
-	CompressionDriver string   `conf:"compression.driver" doc:"zlib or zstd." status:"none"`
-	ExpansionRatio    int      `conf:"compression.maxexpansionratio" doc:"Largest expansion accepted." status:"none"`
-	DecompressedBytes int      `conf:"compression.maxdecompressedbytesperreceive" doc:"Most bytes out of one read." status:"none"`
-	ZstdWindow        int      `conf:"compression.maxtotalzstdwindowbytes" doc:"Most memory of zstd windows." status:"none"`
-	Namespace         string   `conf:"networknamespace" doc:"Linux network namespace to listen in." status:"none"`
-	Workers           int      `conf:"workerthreads" doc:"Accepted; every connection has a goroutine." status:"full"`
-	MaxReads          int      `conf:"starvationprotection.maxreads" doc:"Accepted; connections are served in turn." status:"full"`
-	MaxListeners      int      `conf:"maxlisteners" alias:"maxlistners" doc:"Accepted; there is no limit." status:"full"`
+// StreamCompression are the parameters of compressed streams, which are not there
+// yet. Asking for them is an error: see refuseMissing.
+type StreamCompression struct {
+	Compression       string `conf:"compression.mode" doc:"Stream compression." status:"none"`
+	CompressionDriver string `conf:"compression.driver" doc:"zlib or zstd." status:"none"`
+	ExpansionRatio    int    `conf:"compression.maxexpansionratio" doc:"Largest expansion accepted." status:"none"`
+	DecompressedBytes int    `conf:"compression.maxdecompressedbytesperreceive" doc:"Most bytes out of one read." status:"none"`
+	ZstdWindow        int    `conf:"compression.maxtotalzstdwindowbytes" doc:"Most memory of zstd windows." status:"none"`
+}
+
+// IMTCPCommon are parameters of module(load="imtcp") and its inputs alike.
+type IMTCPCommon struct {
+	conf.StreamDriver
+	RevocationCheck bool   `conf:"streamdriver.tlsrevocationcheck" doc:"Ask authorities about revocation (OCSP); not there, an error: give a streamDriver.crlFile." status:"none"`
+	Namespace       string `conf:"networknamespace" doc:"Linux network namespace to listen in." status:"none"`
+	Workers         int    `conf:"workerthreads" doc:"Accepted; every connection has a goroutine." status:"full"`
+	MaxReads        int    `conf:"starvationprotection.maxreads" doc:"Accepted; connections are served in turn." status:"full"`
+	MaxListeners    int    `conf:"maxlisteners" alias:"maxlistners" doc:"Accepted; there is no limit." status:"full"`
+	conf.KeepAlive
+	StreamCompression
 }
 
 // IMTCPModule are the parameters of module(load="imtcp"): defaults for its inputs.
 type IMTCPModule struct {
-	TLSParams
+	IMTCPCommon
 	FlowControl      bool     `conf:"flowcontrol" default:"on" doc:"Hold senders up a little when a queue is nearly full." status:"full"`
 	DisableLF        bool     `conf:"disablelfdelimiter" doc:"LF does not end a message." status:"full"`
 	DiscardTruncated bool     `conf:"discardtruncatedmsg" doc:"Discard what is beyond maxMessageSize instead of making it a message of its own." status:"full"`
@@ -53,15 +45,11 @@ type IMTCPModule struct {
 	MaxSessions      int      `conf:"maxsessions" default:"200" doc:"Connections at a time per input; 0 is no limit." status:"full"`
 	PreserveCase     bool     `conf:"preservecase" default:"on" doc:"Keep the case of fromhost." status:"full"`
 	AllowedSender    []string `conf:"allowedsender" doc:"Addresses, networks and names that may send." status:"full"`
-	KeepAlive        bool     `conf:"keepalive" doc:"Enable TCP keep-alive." status:"full"`
-	KeepAliveProbes  int      `conf:"keepalive.probes" doc:"Probes without answer; 0 is the system's." status:"full"`
-	KeepAliveTime    int      `conf:"keepalive.time" doc:"Seconds idle before the first; 0 is the system's." status:"full"`
-	KeepAliveIntvl   int      `conf:"keepalive.interval" doc:"Seconds between probes; 0 is the system's." status:"full"`
 }
 
 // IMTCPParams are the parameters of input(type="imtcp").
 type IMTCPParams struct {
-	TLSParams
+	IMTCPCommon
 	Port             string             `conf:"port,required" doc:"Port to listen on; 0 lets the system choose." status:"full"`
 	PortFile         string             `conf:"listenportfilename" doc:"File the port number is written to." status:"full"`
 	Address          string             `conf:"address" doc:"Address to listen on; default is all." status:"full"`
@@ -79,10 +67,6 @@ type IMTCPParams struct {
 	PreserveCase     conf.Opt[bool]     `conf:"preservecase" doc:"As in module()." status:"full"`
 	AllowedSender    conf.Opt[[]string] `conf:"allowedsender" doc:"As in module()." status:"full"`
 	OctetCounted     conf.Opt[bool]     `conf:"supportoctetcountedframing" doc:"Recognise octet-counted frames." status:"full"`
-	KeepAlive        conf.Opt[bool]     `conf:"keepalive" doc:"As in module()." status:"full"`
-	KeepAliveProbes  conf.Opt[int]      `conf:"keepalive.probes" doc:"As in module()." status:"full"`
-	KeepAliveTime    conf.Opt[int]      `conf:"keepalive.time" doc:"As in module()." status:"full"`
-	KeepAliveIntvl   conf.Opt[int]      `conf:"keepalive.interval" doc:"As in module()." status:"full"`
 	RateInterval     int                `conf:"ratelimit.interval" doc:"Seconds of a rate limit's interval; 0 is no limit." status:"full"`
 	RateBurst        int                `conf:"ratelimit.burst" default:"10000" doc:"Messages let through in an interval." status:"full"`
 	RateName         string             `conf:"ratelimit.name" doc:"A ratelimit() object instead." status:"none"`
@@ -95,10 +79,8 @@ type IMTCPParams struct {
 
 // StreamExtras are parameters of imtcp and imptcp that rsyslog does not have.
 type StreamExtras struct {
-	Framing      string   `conf:"framing" default:"rsyslog" doc:"rsyslog: octet counting or LF, decided for every message. strict: decided by a connection's first byte; a wrong octet count ends the connection, so that no message can be forged inside another (sysrelay's own)." status:"full"`
-	Proxy        string   `conf:"proxyprotocol" default:"off" doc:"off, optional or required: a PROXY protocol header names the sender (sysrelay's own)." status:"full"`
-	ProxyTrusted []string `conf:"proxyprotocol.trusted" doc:"Addresses and networks of the proxies whose headers are believed (sysrelay's own)." status:"full"`
-	ProxyTimeout int      `conf:"proxyprotocol.timeout" default:"10000" doc:"Milliseconds to wait for the header (sysrelay's own)." status:"full"`
+	Framing string `conf:"framing" default:"rsyslog" doc:"rsyslog: octet counting or LF, decided for every message. strict: decided by a connection's first byte; a wrong octet count ends the connection, so that no message can be forged inside another (sysrelay's own)." status:"full"`
+	conf.ProxyProtocol
 }
 
 // NewIMTCP makes one input(type="imtcp").
@@ -123,16 +105,15 @@ func NewIMTCP(module IMTCPModule, p IMTCPParams, d Deps) (Input, error) {
 		portFile:    p.PortFile,
 		backlog:     p.Backlog,
 		maxSessions: or(p.MaxSessions, module.MaxSessions),
-		keepAlive: keepAlive(or(p.KeepAlive, module.KeepAlive), or(p.KeepAliveProbes, module.KeepAliveProbes),
-			or(p.KeepAliveTime, module.KeepAliveTime), or(p.KeepAliveIntvl, module.KeepAliveIntvl)),
+		keepAlive:   p.KeepAlive.Over(module.KeepAlive).Config(),
 		notifyOpen:  or(p.NotifyOpen, module.NotifyOpen),
 		notifyClose: or(p.NotifyClose, module.NotifyClose),
 		lowerCase:   !or(p.PreserveCase, module.PreserveCase),
 	}
 	in.setFlow(or(p.FlowControl, module.FlowControl))
 	in.limit = newLimiter(in.name, p.RateInterval, p.RateBurst, d, &in.ledger)
-	for _, x := range []TLSParams{module.TLSParams, p.TLSParams} {
-		if err := refuseMissing(x.Mode != 0, x.Compression, x.Namespace); err != nil {
+	for _, x := range []IMTCPCommon{module.IMTCPCommon, p.IMTCPCommon} {
+		if err := refuseMissing(x.Mode.Value != 0, x.Compression, x.Namespace); err != nil {
 			return nil, fmt.Errorf("imtcp port %s: %w", p.Port, err)
 		}
 	}
@@ -163,19 +144,6 @@ func or[T any](p conf.Opt[T], module T) T {
 		return p.Value
 	}
 	return module
-}
-
-func keepAlive(on bool, probes, idle, interval int) net.KeepAliveConfig {
-	seconds := func(n int) time.Duration {
-		if n <= 0 {
-			return -1 // the system's default
-		}
-		return time.Duration(n) * time.Second
-	}
-	if probes <= 0 {
-		probes = -1
-	}
-	return net.KeepAliveConfig{Enable: on, Idle: seconds(idle), Interval: seconds(interval), Count: probes}
 }
 
 // maxFrameLimit is the largest maxFrameSize. as rsyslog.
@@ -220,7 +188,7 @@ func (in *streamInput) configure(x StreamExtras, p rawStreamParams) (err error) 
 	if in.allowed, err = NewAllowedSenders(p.allowed); err != nil {
 		return err
 	}
-	if in.proxy, err = newProxyPolicy(x.Proxy, x.ProxyTrusted, x.ProxyTimeout); err != nil {
+	if in.proxy, err = newProxyPolicy(x.ProxyProtocol); err != nil {
 		return err
 	}
 	in.pool = newScratches(f.Bound())

@@ -12,6 +12,8 @@ import (
 	"time"
 
 	proxyproto "github.com/pires/go-proxyproto"
+
+	"sysrelay/conf"
 )
 
 // proxyPolicy is what a listener does about the PROXY protocol's header, which
@@ -22,19 +24,19 @@ type proxyPolicy struct {
 	timeout time.Duration
 }
 
-func newProxyPolicy(mode string, trusted []string, timeoutMS int) (proxyPolicy, error) {
-	p := proxyPolicy{mode: strings.ToLower(mode), timeout: time.Duration(timeoutMS) * time.Millisecond}
+func newProxyPolicy(x conf.ProxyProtocol) (proxyPolicy, error) {
+	p := proxyPolicy{mode: strings.ToLower(x.Mode), timeout: time.Duration(x.Timeout) * time.Millisecond}
 	switch p.mode {
 	case "", "off":
 		p.mode = "off"
 	case "optional", "required":
-		if len(trusted) == 0 {
+		if len(x.Trusted) == 0 {
 			return p, errors.New("proxyProtocol needs proxyProtocol.trusted: a header from anybody else could name any sender")
 		}
 	default:
-		return p, fmt.Errorf("proxyProtocol %q is not off, optional or required", mode)
+		return p, fmt.Errorf("proxyProtocol %q is not off, optional or required", x.Mode)
 	}
-	for _, s := range trusted {
+	for _, s := range x.Trusted {
 		n, err := parseNetwork(s)
 		if err != nil {
 			return p, fmt.Errorf("proxyProtocol.trusted: %w", err)

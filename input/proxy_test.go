@@ -49,9 +49,9 @@ func TestProxyProtocol(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			s := newSink()
 			in := newIMTCP(t, s, func(_ *IMTCPModule, p *IMTCPParams) {
-				p.Proxy, p.ProxyTrusted = tt.mode, []string{tt.trusted}
+				p.ProxyProtocol.Mode, p.ProxyProtocol.Trusted = tt.mode, []string{tt.trusted}
 				if tt.stream == nil {
-					p.ProxyTimeout = 50
+					p.ProxyProtocol.Timeout = 50
 				}
 			})
 			stop := start(t, in, s)
@@ -80,7 +80,7 @@ func TestProxyOptionalSilent(t *testing.T) {
 	s := newSink()
 	in := newIMTCP(t, s, func(m *IMTCPModule, p *IMTCPParams) {
 		m.NotifyOpen = true
-		p.Proxy, p.ProxyTrusted, p.ProxyTimeout = "optional", []string{"127.0.0.1"}, 20
+		p.ProxyProtocol.Mode, p.ProxyProtocol.Trusted, p.ProxyProtocol.Timeout = "optional", []string{"127.0.0.1"}, 20
 	})
 	start(t, in, s)
 	c := dial(t, "tcp", in)
@@ -94,7 +94,7 @@ func TestProxyAndAllowedSender(t *testing.T) {
 	s := newSink()
 	in := newIMTCP(t, s, func(m *IMTCPModule, p *IMTCPParams) {
 		m.AllowedSender = []string{"127.0.0.0/8"}
-		p.Proxy, p.ProxyTrusted = "required", []string{"127.0.0.1"}
+		p.ProxyProtocol.Mode, p.ProxyProtocol.Trusted = "required", []string{"127.0.0.1"}
 	})
 	start(t, in, s)
 	send(t, dial(t, "tcp", in), "PROXY TCP4 192.0.2.7 198.51.100.1 1234 514\r\nm\n")

@@ -10,19 +10,18 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"sysrelay/conf"
 )
 
 // Dialing are the parameters of sockets that go out.
 type Dialing struct {
-	Address           string `conf:"address" doc:"Local address to send from." status:"full"`
-	Device            string `conf:"device" doc:"Network interface to send through." status:"full"`
-	FreeBind          int    `conf:"ipfreebind,min=0,max=2" default:"2" doc:"Whether address may be one the host does not have (yet); 0 is no." status:"full"`
-	NetworkNamespace  string `conf:"networknamespace" doc:"Network namespace to send from; not there, an error." status:"none"`
-	KeepAlive         bool   `conf:"keepalive" doc:"Probe idle connections." status:"full"`
-	KeepAliveProbes   int    `conf:"keepalive.probes" doc:"Unanswered probes until a connection is given up; 0 is the system's default." status:"full"`
-	KeepAliveTime     int    `conf:"keepalive.time" doc:"Seconds without data until the first probe; 0 is the system's default." status:"full"`
-	KeepAliveInterval int    `conf:"keepalive.interval" doc:"Seconds between probes; 0 is the system's default." status:"full"`
-	UserTimeout       int    `conf:"tcp_user_timeout" doc:"Milliseconds sent data may stay unacknowledged until the connection is given up; 0 is the system's default." status:"full"`
+	Address          string `conf:"address" doc:"Local address to send from." status:"full"`
+	Device           string `conf:"device" doc:"Network interface to send through." status:"full"`
+	FreeBind         int    `conf:"ipfreebind,min=0,max=2" default:"2" doc:"Whether address may be one the host does not have (yet); 0 is no." status:"full"`
+	NetworkNamespace string `conf:"networknamespace" doc:"Network namespace to send from; not there, an error." status:"none"`
+	UserTimeout      int    `conf:"tcp_user_timeout" doc:"Milliseconds sent data may stay unacknowledged until the connection is given up; 0 is the system's default." status:"full"`
+	conf.KeepAlive
 }
 
 // dialTimeout is how long a connection may take to come about: other outputs may
@@ -66,7 +65,7 @@ func (a hostPort) String() string { return net.JoinHostPort(a.host, a.port) }
 func (d Dialing) dial(ctx context.Context, to hostPort, timeout time.Duration) (*net.TCPConn, error) {
 	nd := net.Dialer{
 		Timeout:         timeout,
-		KeepAliveConfig: d.keepAlive(),
+		KeepAliveConfig: d.KeepAlive.Config(),
 		KeepAlive:       -1,
 		Control:         func(_, _ string, c syscall.RawConn) error { return d.prepare(c) },
 	}
@@ -91,21 +90,6 @@ func (d Dialing) dial(ctx context.Context, to hostPort, timeout time.Duration) (
 		return nil, errors.Join(fmt.Errorf("cannot set tcp_user_timeout: %w", err), c.Close())
 	}
 	return tcp, nil
-}
-
-func (d Dialing) keepAlive() net.KeepAliveConfig {
-	seconds := func(n int) time.Duration {
-		if n == 0 {
-			return -1 // leave the system's
-		}
-		return time.Duration(n) * time.Second
-	}
-	c := net.KeepAliveConfig{Enable: d.KeepAlive, Idle: seconds(d.KeepAliveTime),
-		Interval: seconds(d.KeepAliveInterval), Count: d.KeepAliveProbes}
-	if c.Count == 0 {
-		c.Count = -1
-	}
-	return c
 }
 
 // prepare sets what has to be set before a socket is bound or connected.

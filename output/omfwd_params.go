@@ -12,16 +12,7 @@ import (
 type OMFwdModule struct {
 	Template    string `conf:"template" doc:"Default template of omfwd actions." status:"full"`
 	IOBufferMax int    `conf:"iobuffer.maxsize" doc:"Accepted; a batch is sent whole." status:"none"`
-	StreamFiles
-}
-
-// StreamFiles name the certificates of a TLS stream driver.
-type StreamFiles struct {
-	CAFile   string `conf:"streamdriver.cafile" doc:"Certificates of authorities; TLS is not there yet." status:"none"`
-	CRLFile  string `conf:"streamdriver.crlfile" doc:"Revocation list; TLS is not there yet." status:"none"`
-	CAExtra  string `conf:"streamdriver.caextrafiles" doc:"More certificates of authorities; TLS is not there yet." status:"none"`
-	KeyFile  string `conf:"streamdriver.keyfile" doc:"Private key; TLS is not there yet." status:"none"`
-	CertFile string `conf:"streamdriver.certfile" doc:"Certificate; TLS is not there yet." status:"none"`
+	conf.StreamFiles
 }
 
 // OMFwdParams are the parameters of action(type="omfwd").
@@ -58,29 +49,14 @@ type OMFwdParams struct {
 	RateLimitBurst    int    `conf:"ratelimit.burst" doc:"Messages in that time; outputs have none." status:"none"`
 	RateLimitName     string `conf:"ratelimit.name" doc:"Name of a ratelimit() object; outputs have none." status:"none"`
 
-	StreamDriver
-	StreamFiles
-}
-
-// StreamDriver are the parameters of rsyslog's stream drivers. Without TLS they
-// have no effect, and asking for TLS is an error.
-type StreamDriver struct {
-	Driver           string         `conf:"streamdriver" alias:"streamdriver.name" doc:"ptcp; TLS drivers are not there yet." status:"partial"`
-	DriverMode       conf.Opt[int]  `conf:"streamdrivermode" alias:"streamdriver.mode" doc:"0 is plain TCP; TLS is not there yet, an error." status:"partial"`
-	AuthMode         string         `conf:"streamdriverauthmode" alias:"streamdriver.authmode" doc:"How the peer is checked; TLS is not there yet." status:"none"`
-	PermittedPeers   []string       `conf:"streamdriverpermittedpeers" doc:"Names of permitted peers; TLS is not there yet." status:"none"`
-	PermitExpired    string         `conf:"streamdriver.permitexpiredcerts" doc:"Whether expired certificates will do; TLS is not there yet." status:"none"`
-	RemoteSNI        string         `conf:"streamdriverremotesni" alias:"streamdriver.remotesni" doc:"Name to ask the server for; TLS is not there yet." status:"none"`
-	CheckExtendedKey conf.Opt[bool] `conf:"streamdriver.checkextendedkeypurpose" doc:"Check what a certificate is for; TLS is not there yet." status:"none"`
-	PrioritizeSAN    conf.Opt[bool] `conf:"streamdriver.prioritizesan" doc:"Prefer alternative names; TLS is not there yet." status:"none"`
-	VerifyDepth      int            `conf:"streamdriver.tlsverifydepth" doc:"Length of certificate chains; TLS is not there yet." status:"none"`
-	Priorities       string         `conf:"gnutlsprioritystring" doc:"Ciphers; TLS is not there yet." status:"none"`
+	conf.StreamDriver
+	RemoteSNI string `conf:"streamdriverremotesni" alias:"streamdriver.remotesni" doc:"Name to ask the server for; default is the target's." status:"none"`
 }
 
 // plain says why the parameters ask for more than plain TCP.
-func (s StreamDriver) plain() error {
-	if s.DriverMode.Value != 0 {
-		return fmt.Errorf("streamDriver.mode=%d asks for TLS, which is not there yet; messages are not sent unprotected instead", s.DriverMode.Value)
+func (p OMFwdParams) plain() error {
+	if mode := p.StreamDriver.Mode.Value; mode != 0 {
+		return fmt.Errorf("streamDriver.mode=%d asks for TLS, which is not there yet; messages are not sent unprotected instead", mode)
 	}
 	return nil
 }

@@ -5,38 +5,29 @@ import (
 	"fmt"
 	"net"
 	"time"
+
+	"sysrelay/conf"
 )
 
 // OMRELPModule are the parameters of module(load="omrelp").
 type OMRELPModule struct {
-	TLSLib string `conf:"tls.tlslib" doc:"TLS library; TLS is not there yet." status:"none"`
+	TLSLib string `conf:"tls.tlslib" doc:"Accepted: gnutls or openssl; there is one library." status:"full"`
 }
 
 // OMRELPParams are the parameters of action(type="omrelp").
 type OMRELPParams struct {
-	Target            string `conf:"target,required" doc:"Host to send to." status:"full"`
-	Port              string `conf:"port" default:"514" doc:"Port." status:"full"`
-	Template          string `conf:"template" doc:"Template of what is sent; default RSYSLOG_ForwardFormat. As in rsyslog, at most maxMessageSize bytes of it are sent." status:"full"`
-	WindowSize        int    `conf:"windowsize,min=0,max=1000000" doc:"Messages that may wait for their answer; 0 is 128." status:"full"`
-	Timeout           int    `conf:"timeout,min=1" default:"90" doc:"Seconds without any answer after which the connection is given up." status:"full"`
-	ConnTimeout       int    `conf:"conn.timeout,min=1" default:"10" doc:"Seconds the connection, with the opening of its session, may take to come about." status:"full"`
-	RebindInterval    int    `conf:"rebindinterval,min=0" doc:"Messages after which the connection is closed and opened anew; 0 is never." status:"full"`
-	KeepAlive         bool   `conf:"keepalive" doc:"Probe idle connections." status:"full"`
-	KeepAliveProbes   int    `conf:"keepalive.probes" doc:"Unanswered probes until a connection is given up; 0 is the system's default." status:"full"`
-	KeepAliveTime     int    `conf:"keepalive.time" doc:"Seconds without data until the first probe; 0 is the system's default." status:"full"`
-	KeepAliveInterval int    `conf:"keepalive.interval" doc:"Seconds between probes; 0 is the system's default." status:"full"`
-	LocalClientIP     string `conf:"localclientip" doc:"Local address to send from." status:"full"`
+	Target         string `conf:"target,required" doc:"Host to send to." status:"full"`
+	Port           string `conf:"port" default:"514" doc:"Port." status:"full"`
+	Template       string `conf:"template" doc:"Template of what is sent; default RSYSLOG_ForwardFormat. As in rsyslog, at most maxMessageSize bytes of it are sent." status:"full"`
+	WindowSize     int    `conf:"windowsize,min=0,max=1000000" doc:"Messages that may wait for their answer; 0 is 128." status:"full"`
+	Timeout        int    `conf:"timeout,min=1" default:"90" doc:"Seconds without any answer after which the connection is given up." status:"full"`
+	ConnTimeout    int    `conf:"conn.timeout,min=1" default:"10" doc:"Seconds the connection, with the opening of its session, may take to come about." status:"full"`
+	RebindInterval int    `conf:"rebindinterval,min=0" doc:"Messages after which the connection is closed and opened anew; 0 is never." status:"full"`
+	LocalClientIP  string `conf:"localclientip" doc:"Local address to send from." status:"full"`
 
-	TLS             bool     `conf:"tls" doc:"TLS is not there yet; on is an error." status:"none"`
-	TLSCompression  bool     `conf:"tls.compression" doc:"Compression of TLS; not there." status:"none"`
-	TLSPriority     string   `conf:"tls.prioritystring" doc:"Ciphers; TLS is not there yet." status:"none"`
-	TLSCACert       string   `conf:"tls.cacert" doc:"Certificates of authorities; TLS is not there yet." status:"none"`
-	TLSCert         string   `conf:"tls.mycert" doc:"Certificate; TLS is not there yet." status:"none"`
-	TLSKey          string   `conf:"tls.myprivkey" doc:"Private key; TLS is not there yet." status:"none"`
-	TLSAuthMode     string   `conf:"tls.authmode" doc:"How the peer is checked; TLS is not there yet." status:"none"`
-	TLSConfigCmd    string   `conf:"tls.tlscfgcmd" doc:"Commands for OpenSSL; not there." status:"none"`
-	TLSPeers        []string `conf:"tls.permittedpeer" doc:"Names of permitted peers; TLS is not there yet." status:"none"`
-	TLSFailDisables bool     `conf:"tls.permanentfailuredisablesaction" doc:"Accepted; no failure disables an action for good." status:"none"`
+	conf.KeepAlive
+	conf.RELPTLS
+	TLSFailDisables bool `conf:"tls.permanentfailuredisablesaction" doc:"Accepted; no failure disables an action for good." status:"none"`
 }
 
 func (p OMRELPParams) check() error {
@@ -52,8 +43,7 @@ func (p OMRELPParams) check() error {
 }
 
 func (p OMRELPParams) dialing() Dialing {
-	return Dialing{Address: p.LocalClientIP, KeepAlive: p.KeepAlive, KeepAliveProbes: p.KeepAliveProbes,
-		KeepAliveTime: p.KeepAliveTime, KeepAliveInterval: p.KeepAliveInterval}
+	return Dialing{Address: p.LocalClientIP, KeepAlive: p.KeepAlive}
 }
 
 func seconds(n int) time.Duration { return time.Duration(n) * time.Second }

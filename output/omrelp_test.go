@@ -11,6 +11,7 @@ import (
 	"testing"
 	"testing/synctest"
 
+	"sysrelay/conf"
 	"sysrelay/input/relp"
 )
 
@@ -412,7 +413,7 @@ func TestRELPNumbersWrap(t *testing.T) {
 
 func TestRELPParamsThatAreRefused(t *testing.T) {
 	d, _ := deps(nil)
-	if _, err := NewOMRELP(OMRELPModule{}, OMRELPParams{Target: "h", TLS: true, Template: "text"}, d); err == nil {
+	if _, err := NewOMRELP(OMRELPModule{}, OMRELPParams{Target: "h", RELPTLS: conf.RELPTLS{TLS: true}, Template: "text"}, d); err == nil {
 		t.Error("tls=on is accepted")
 	}
 }

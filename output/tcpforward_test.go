@@ -171,7 +171,7 @@ func TestRebind(t *testing.T) {
 func TestLocalAddress(t *testing.T) {
 	ln := listen(t)
 	p := fwdParams(ln.Addr())
-	p.Address, p.Device, p.KeepAlive, p.UserTimeout = "127.0.0.9", "lo", true, 5000
+	p.Address, p.Device, p.KeepAlive.On, p.UserTimeout = "127.0.0.9", "lo", given(true), 5000
 	o, _ := newOMFwd(t, p)
 	conn := accept(t, ln, func() { write(t, o, "m") })
 	if got := conn.RemoteAddr().(*net.TCPAddr).IP.String(); got != p.Address {
