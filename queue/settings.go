@@ -195,9 +195,15 @@ func (s *settings) pace(p *Params, d kindDefaults) {
 	s.enqueueGiven = p.TimeoutEnqueue.Given
 	s.shutdown = time.Duration(p.TimeoutShutdown.Or(d.shutdown)) * time.Millisecond
 	s.complete = time.Duration(p.TimeoutCompletion.Or(1000)) * time.Millisecond
-	s.maxDisk = p.MaxDiskSpace
+	if s.maxDisk = p.MaxDiskSpace; s.maxDisk > 0 {
+		s.maxDisk = max(s.maxDisk, leastDisk)
+	}
 	s.maxFile = p.MaxFileSize
 }
+
+// leastDisk is the smallest maxDiskSpace a queue works with: a file, one that is
+// being drained, and the reserve for acknowledgements.
+const leastDisk = 8 << 20
 
 // check returns what is unusual about s.
 func (s *settings) check(p *Params) (notices []string) {
@@ -212,6 +218,10 @@ func (s *settings) check(p *Params) (notices []string) {
 	if s.assisted() && p.FullDelayMark > 0 && p.FullDelayMark < s.high.messages {
 		note("queue.fullDelayMark %d is below queue.highWatermark %d: inputs that can wait never use the disk",
 			p.FullDelayMark, s.high.messages)
+	}
+	if s.dir != "" && p.MaxDiskSpace > 0 && p.MaxDiskSpace < s.maxDisk {
+		// as rsyslog, which raises it to queue.maxFileSize.
+		note("queue.maxDiskSpace %d is less than a queue works with: it is taken as %d", p.MaxDiskSpace, s.maxDisk)
 	}
 	if s.dir != "" && !s.sync {
 		note("queue.syncQueueFiles is off: messages acknowledged as stored may be lost when the power fails")

@@ -15,6 +15,18 @@ func resolved(t *testing.T, k Kind, p Params) settings {
 	return s
 }
 
+func TestLeastDiskSpace(t *testing.T) {
+	for _, c := range []struct{ given, want int64 }{{0, 0}, {100_000, leastDisk}, {leastDisk, leastDisk}, {1 << 30, 1 << 30}} {
+		s, notices, err := (&Params{Type: Disk, Filename: "f", MaxDiskSpace: c.given}).resolve(Action)
+		if err != nil || s.maxDisk != c.want {
+			t.Errorf("maxDiskSpace %d is taken as %d, want %d; %v", c.given, s.maxDisk, c.want, err)
+		}
+		if said := strings.Contains(strings.Join(notices, "\n"), "maxDiskSpace"); said != (c.given != c.want) {
+			t.Errorf("maxDiskSpace %d: notices %q", c.given, notices)
+		}
+	}
+}
+
 // The rows are facts about rsyslogd 8.2302, from its documentation and its
 // behaviour.
 func TestDefaults(t *testing.T) {

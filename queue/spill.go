@@ -77,6 +77,11 @@ func (q *Queue) piece(ctx context.Context, a *arrival) (Run, error) {
 			continue
 		}
 		k, size := q.keepers(a, q.diskRoom(a))
+		if most := int(q.set.maxDisk / 8); most > 0 && size > most {
+			if k, size = prefix(a.frames, k, most); k == 0 {
+				k, size = 1, frameSize(a.frames)
+			}
+		}
 		if k > 0 {
 			q.onWay += k
 			return Run{Frames: a.frames[:size], N: k}, nil

@@ -10,6 +10,7 @@ import (
 
 // backlog is what waits to be committed, in order.
 type backlog struct {
+	limit         int // bytes one commit takes, unless one request is larger
 	waiting       []*request
 	accepted      int   // messages nobody waits for
 	acceptedBytes int64 // of their frames
@@ -28,7 +29,13 @@ type request struct {
 	done   chan error
 }
 
-func (b *backlog) init() { b.changed = make(chan struct{}) }
+// init sets the limit so that a commit finds room in a small maxDiskSpace.
+func (b *backlog) init(maxDiskSpace int64) {
+	b.changed = make(chan struct{})
+	if b.limit = maxCommit; maxDiskSpace > 0 {
+		b.limit = int(min(maxCommit, max(maxDiskSpace/8, 1)))
+	}
+}
 
 // announce wakes all who wait for the backlog to change.
 func (b *backlog) announce() {
@@ -42,6 +49,7 @@ func (s *Store) Append(ctx context.Context, frames []byte, n int) error {
 		return nil
 	}
 	r := &request{frames: frames, n: n, ctx: ctx, done: make(chan error, 1)}
+	nowOrNever := ctx.Err() != nil
 	s.mu.Lock()
 	if s.closed {
 		s.mu.Unlock()
@@ -55,18 +63,20 @@ func (s *Store) Append(ctx context.Context, frames []byte, n int) error {
 		return err
 	case <-ctx.Done():
 	}
-	if s.withdraw(r) {
+	if s.withdraw(r, nowOrNever) {
 		return s.noRoom()
 	}
 	return <-r.done
 }
 
-// withdraw takes r back, unless it may still find room without waiting.
-func (s *Store) withdraw(r *request) bool {
+// withdraw takes r back, unless it is part of a commit under way. What is to be
+// stored now or never waits for the next commit all the same, if there may be room:
+// the committer sees that its ctx has ended.
+func (s *Store) withdraw(r *request, nowOrNever bool) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if r.taken || !s.backlog.full {
-		return false // the committer sees that ctx has ended
+	if r.taken || nowOrNever && !s.backlog.full {
+		return false
 	}
 	for i, w := range s.backlog.waiting {
 		if w == r {
@@ -99,7 +109,7 @@ func (s *Store) Accept(ctx context.Context, frames []byte, n int) error {
 			return queue.ErrStoreClosed
 		}
 		b := &s.backlog
-		if !b.full && (b.acceptedBytes == 0 || b.acceptedBytes+int64(len(frames)) <= maxCommit) {
+		if !b.full && (b.acceptedBytes == 0 || b.acceptedBytes+int64(len(frames)) <= int64(b.limit)) {
 			b.accept(frames, n)
 			s.mu.Unlock()
 			kick(s.appended)
@@ -122,7 +132,7 @@ func (b *backlog) accept(frames []byte, n int) {
 	b.accepted += n
 	b.acceptedBytes += int64(len(frames))
 	if i := len(b.waiting) - 1; i >= 0 {
-		if r := b.waiting[i]; r.ctx == nil && !r.taken && len(r.frames)+len(frames) <= maxChunk {
+		if r := b.waiting[i]; r.ctx == nil && !r.taken && len(r.frames)+len(frames) <= min(maxChunk, b.limit) {
 			r.frames = append(r.frames, frames...)
 			r.n += n
 			return
@@ -135,7 +145,7 @@ func (b *backlog) accept(frames []byte, n int) {
 func (b *backlog) take() []*request {
 	size := 0
 	for i, r := range b.waiting {
-		if size += len(r.frames); i > 0 && size > maxCommit {
+		if size += len(r.frames); i > 0 && size > b.limit {
 			return b.cut(i)
 		}
 		r.taken = true

@@ -108,7 +108,7 @@ func open(c queue.StoreConfig) (*Store, error) {
 	s := &Store{cfg: c, dir: d, commit: (*writer).commit,
 		appended: make(chan struct{}, 1), acks: make(chan struct{}, 1), room: make(chan struct{}, 1),
 		more: make(chan struct{}, 1), done: make(chan struct{}), gone: make(chan struct{})}
-	s.backlog.init()
+	s.backlog.init(c.MaxDiskSpace)
 	if err := s.load(); err != nil {
 		_ = d.release()
 		return nil, err

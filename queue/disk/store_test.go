@@ -471,3 +471,79 @@ func TestModes(t *testing.T) {
 		}
 	}
 }
+
+// What waits together may be more than a small maxDiskSpace: it is committed in parts.
+func TestMaxDiskSpaceSmallerThanWhatWaits(t *testing.T) {
+	r := newRig(t, func(c *queue.StoreConfig) { c.MaxDiskSpace = 3 << 20 })
+	const senders, each = 64, 1000
+	errs := make(chan error, senders)
+	r.commitMu.Lock() // until all wait
+	for i := range senders {
+		go func() { errs <- r.Append(t.Context(), frames(i*each, each), each) }()
+	}
+	eventually(t, "all wait", func() bool {
+		r.Store.mu.Lock()
+		defer r.Store.mu.Unlock()
+		n := 0
+		for _, w := range r.backlog.waiting {
+			n += w.n
+		}
+		return n >= (senders-1)*each
+	})
+	r.commitMu.Unlock()
+	for got := 0; got < senders*each; {
+		run, err := r.Read(t.Context(), each)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got += run.N
+		r.Ack(run.N)
+	}
+	for range senders {
+		if err := <-errs; err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// Who cannot wait any longer is told so while the disk hangs in somebody else's
+// commit; who comes with a context that has ended waits for the next commit.
+func TestAppendGivenUpWhileACommitHangs(t *testing.T) {
+	r := newRig(t, nil)
+	hangs, goOn := make(chan struct{}), make(chan struct{})
+	r.Store.commitMu.Lock()
+	r.Store.commit = func(w *writer, c *commit) error {
+		if len(c.records) > 0 {
+			close(hangs)
+			<-goOn
+			r.Store.commit = (*writer).commit
+		}
+		return w.commit(c)
+	}
+	r.Store.commitMu.Unlock()
+	first, never := make(chan error, 1), make(chan error, 1)
+	r.append(0, 1) // makes the file
+	go func() { first <- r.Append(t.Context(), frames(1, 1), 1) }()
+	<-hangs
+	ended, end := context.WithCancel(t.Context())
+	end()
+	go func() { never <- r.Append(ended, frames(2, 1), 1) }()
+	eventually(t, "it waits", func() bool {
+		r.Store.mu.Lock()
+		defer r.Store.mu.Unlock()
+		return len(r.backlog.waiting) == 1
+	})
+	ctx, cancel := context.WithCancel(t.Context())
+	time.AfterFunc(time.Millisecond, cancel)
+	if err := r.Append(ctx, frames(3, 1), 1); !errors.Is(err, queue.ErrNoRoom) {
+		t.Errorf("Append returned %v, want %v", err, queue.ErrNoRoom)
+	}
+	close(goOn)
+	for _, c := range []chan error{first, never} {
+		if err := <-c; err != nil {
+			t.Error(err)
+		}
+	}
+	r.expect(0, 3)
+	r.empty()
+}
