@@ -3,6 +3,7 @@ package engine
 import (
 	"errors"
 	"fmt"
+	"net/url"
 	"os"
 	"strings"
 	"time"
@@ -39,12 +40,13 @@ func New(cfg *conf.Config, o Options) (*Engine, error) {
 	b := &builder{Engine: e, cfg: cfg, modules: map[string]*conf.Object{}, templates: map[string]message.Template{}}
 	b.readGlobals()
 	b.loadModules()
+	b.makeDiag()
 	b.readTemplates()
 	b.readParsers()
 	b.readTables()
 	b.compileRulesets()
 	b.makeInputs()
-	b.makeDiag()
+	b.bindDiag()
 	return e, b.errs.ErrorOrNil()
 }
 
@@ -92,6 +94,7 @@ func (b *builder) readGlobals() {
 		b.globals.ProcessInternal = true
 	}
 	b.globals.apply(b.env)
+	b.inputsMS.Store(int64(b.globals.InputsTimeout))
 	b.env.SetHostname(b.globals.hostname())
 	b.log.configure(b.globals)
 	b.resolver = input.NewResolver(b.globals.resolver(b.env, b.log.Log))
@@ -365,7 +368,7 @@ func (b *builder) target(o *conf.Object) *ruleset {
 		q := main.options
 		q.Name = r.Name + " queue"
 		if q.Params.Filename != "" {
-			q.Params.Filename += "-" + r.Name
+			q.Params.Filename += "-" + url.PathEscape(r.Name)
 		}
 		r.setQueue(q)
 	}

@@ -62,7 +62,20 @@ func (d *diag) Listen() error {
 		return fmt.Errorf("imdiag: %w", err)
 	}
 	d.ln = ln
+	if d.params.AbortTimeout > 0 {
+		time.AfterFunc(time.Duration(d.params.AbortTimeout)*time.Second, d.abort)
+	}
 	return nil
+}
+
+// abort ends a daemon that hangs, so that a test bench does not. What its goroutines
+// were doing goes to standard error.
+func (d *diag) abort() {
+	if out := d.engine.opts.Stderr; out != nil {
+		fmt.Fprintf(out, "%s: imdiag: abortTimeout of %d seconds is over, the daemon ends itself\n",
+			d.engine.opts.Program, d.params.AbortTimeout)
+	}
+	_ = unix.Kill(os.Getpid(), unix.SIGABRT) // it cannot fail for one's own process
 }
 
 // ready tells the test bench that the daemon is up.
@@ -133,9 +146,9 @@ func (d *diag) answer(ctx context.Context, request string) string {
 		return "stats reporting was unblocked"
 	case "enabledebug":
 		return "debug enabled"
-	case "setmainmsgqueuetimeoutshutdown", "setmainmsgqueuetimeoutenqueue", "setinputshutdowntimeout",
-		"setdefaultactionqueuetimeoutshutdown", "setdefaultactionqueuetimeoutenqueue":
-		return "ERROR: the time cannot be changed while running; give it to module(load=\"imdiag\")"
+	}
+	if set := d.engine.setTime(strings.ToLower(word)); set != nil {
+		return setAnswer(args, set)
 	}
 	return fmt.Sprintf("unkown command '%s'", word)
 }
@@ -250,7 +263,7 @@ func (d *diag) terminated(signal, held int) error {
 }
 
 // makeDiag makes imdiag if the configuration loads it. Its parameters stand at
-// module() and at input().
+// module() and at input(); some are defaults for queues that are made later.
 func (b *builder) makeDiag() {
 	module, ok := b.modules["imdiag"]
 	if !ok {
@@ -262,12 +275,27 @@ func (b *builder) makeDiag() {
 	}
 	b.diag = d
 	if d.params.InputShutdown >= 0 {
-		b.globals.InputsTimeout = d.params.InputShutdown
+		b.inputsMS.Store(int64(d.params.InputShutdown))
+	}
+	for _, t := range []struct {
+		of *conf.Opt[int]
+		ms int
+	}{{&b.globals.ActionShutdown, d.params.ActionShutdown}, {&b.globals.ActionEnqueue, d.params.ActionEnqueue}} {
+		if t.ms >= 0 {
+			*t.of = conf.Opt[int]{Value: t.ms, Given: true}
+		}
+	}
+}
+
+// bindDiag makes imdiag an input of the main queue.
+func (b *builder) bindDiag() {
+	if b.diag == nil {
+		return
 	}
 	main := &b.order[0].options.Params
-	setIfGiven(&main.TimeoutShutdown, d.params.MainShutdown)
-	setIfGiven(&main.TimeoutEnqueue, d.params.MainEnqueue)
-	b.inputs = append(b.inputs, boundInput{d, b.order[0]})
+	setIfGiven(&main.TimeoutShutdown, b.diag.params.MainShutdown)
+	setIfGiven(&main.TimeoutEnqueue, b.diag.params.MainEnqueue)
+	b.inputs = append(b.inputs, boundInput{b.diag, b.order[0]})
 }
 
 func (b *builder) diagInput() *conf.Object {

@@ -15,6 +15,7 @@ import (
 	"io"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"sysrelay/filter"
 	"sysrelay/input"
@@ -53,9 +54,10 @@ type Engine struct {
 	inputs   []boundInput
 	resolver *input.Resolver
 
-	signal atomic.Int32 // that ended the daemon
-	hups   atomic.Int32 // pending
-	hupMu  sync.Mutex
+	inputsMS atomic.Int64 // inputs.timeout.shutdown
+	signal   atomic.Int32 // that ended the daemon
+	hups     atomic.Int32 // pending
+	hupMu    sync.Mutex
 }
 
 // ruleset is a ruleset with the queue in front of it, if it has one.
@@ -89,6 +91,11 @@ func (e *Engine) AbortsOnUnclean() bool {
 		return e.globals.AbortOnUnclean.Value
 	}
 	return !e.opts.Compat
+}
+
+// inputsTime is how long inputs may take to end.
+func (e *Engine) inputsTime() time.Duration {
+	return time.Duration(e.inputsMS.Load()) * time.Millisecond
 }
 
 // StopsOnInterrupt is global(shutdown.enable.ctlc).

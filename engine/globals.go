@@ -146,11 +146,6 @@ func mergeGlobals(objects []*conf.Object) *conf.Object {
 	return merged
 }
 
-// inputsTime is how long inputs may take to end.
-func (g *Globals) inputsTime() time.Duration {
-	return time.Duration(g.InputsTimeout) * time.Millisecond
-}
-
 // ipVersion is net.ipprotocol as Go's network names want it.
 func (g *Globals) ipVersion() string {
 	switch g.IPProtocol {

@@ -120,7 +120,7 @@ func (e *Engine) Run(ctx context.Context) error {
 	}
 	e.log.Log(6, e.origin(fmt.Sprintf("exiting on signal %d.", e.signal.Load())))
 	errs := multierror.Append(nil, err)
-	errs = multierror.Append(errs, inputs.stopWithin(e.globals.inputsTime(), "inputs"), own.stopWithin(lastTime, "own messages"))
+	errs = multierror.Append(errs, inputs.stopWithin(e.inputsTime(), "inputs"), own.stopWithin(lastTime, "own messages"))
 	for _, q := range queues {
 		errs = multierror.Append(errs, q.stop())
 	}

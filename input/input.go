@@ -51,8 +51,8 @@ type Deps struct {
 	// IPVersion is "4" or "6" to listen on that alone (net.ipprotocol), or "".
 	IPVersion string
 	// StopTimeout is how long an input may go on handing over what it has
-	// received once it is told to stop (inputs.timeout.shutdown); zero is a second.
-	StopTimeout time.Duration
+	// received once it is told to stop (inputs.timeout.shutdown); nil is a second.
+	StopTimeout func() time.Duration
 	// Program is the daemon's name, for messages it makes itself.
 	Program string
 }
@@ -67,12 +67,14 @@ const (
 // graceful returns a context for Handlers that outlives ctx by the stop
 // timeout, so that what was received when ctx ends can still be handed over.
 func (d *Deps) graceful(ctx context.Context) (context.Context, context.CancelFunc) {
-	wait := d.StopTimeout
-	if wait <= 0 {
-		wait = time.Second
-	}
 	out, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	stop := context.AfterFunc(ctx, func() { time.AfterFunc(wait, cancel) })
+	stop := context.AfterFunc(ctx, func() {
+		wait := time.Second
+		if d.StopTimeout != nil {
+			wait = d.StopTimeout()
+		}
+		time.AfterFunc(wait, cancel)
+	})
 	return out, func() { stop(); cancel() }
 }
 

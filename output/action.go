@@ -285,6 +285,15 @@ func (a *Action) Ledger() *message.Ledger { return &a.ledger }
 // Queue is the action's queue, nil if it has none.
 func (a *Action) Queue() *queue.Queue { return a.queue }
 
+// SetDefaultTimeouts is the queue's SetTimeouts, for what was not given in the
+// action itself.
+func (a *Action) SetDefaultTimeouts(shutdown, enqueue queue.Opt[int]) {
+	own := &a.opts.Queue.Params
+	shutdown.Given = shutdown.Given && !own.TimeoutShutdown.Given
+	enqueue.Given = enqueue.Given && !own.TimeoutEnqueue.Given
+	a.queue.SetTimeouts(shutdown, enqueue)
+}
+
 // ticker is an output that has something to do when time passes.
 type ticker interface {
 	// TickEvery is how often Tick is to be called; 0 is never.

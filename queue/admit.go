@@ -197,10 +197,11 @@ func (q *Queue) discard(a *arrival, r message.Reason) {
 // is for ever. rsyslogd discards after 2 s what a TCP connection could have held
 // back; here somebody must have asked for that.
 func (q *Queue) patience(a *arrival) time.Duration {
-	if a.stored || a.flow != message.NoDelay && !q.set.enqueueGiven {
+	d, given := q.times.enqueueGiven()
+	if a.stored || a.flow != message.NoDelay && !given {
 		return -1
 	}
-	return q.set.enqueue
+	return d
 }
 
 // waitForRoom waits until there is room, or discards a message because there

@@ -17,6 +17,7 @@ type Queue struct {
 
 	opts    Options
 	set     settings
+	times   times
 	store   Store           // nil if there is no disk part
 	seed    maphash.Seed    // spreads origins over lanes
 	scratch sync.Pool       // of *[]byte, for messages that must be encoded
@@ -65,7 +66,8 @@ func Open(o Options) (*Queue, error) {
 	}
 	q := &Queue{opts: o, set: set, seed: maphash.MakeSeed(), finished: make(chan struct{}),
 		hurried: make(chan struct{}), diskTurn: make(chan struct{}, 1),
-		room: gate{mark: set.size}, pace: gate{mark: mark{math.MaxInt, paceBytes}}, light: gate{mark: set.light}, full: gate{mark: set.full}}
+		times: times{shutdown: set.shutdown, enqueue: set.enqueue, given: set.enqueueGiven},
+		room:  gate{mark: set.size}, pace: gate{mark: mark{math.MaxInt, paceBytes}}, light: gate{mark: set.light}, full: gate{mark: set.full}}
 	q.scratch.New = func() any { return new([]byte) }
 	q.contexts()
 	for _, n := range notices {
@@ -151,7 +153,7 @@ func (q *Queue) put(ctx context.Context, v message.View) error {
 		err = q.toDisk(ctx, &a)
 	}
 	if a.losing {
-		q.logf(warning, "the queue is full: messages that find no room for %v are discarded", q.set.enqueue)
+		q.logf(warning, "the queue is full: messages that find no room for %v are discarded", q.times.toEnqueue())
 	}
 	if err == nil || a.n == v.Len() {
 		return err

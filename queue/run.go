@@ -33,7 +33,7 @@ func (q *Queue) Run(ctx context.Context) error {
 	idle := q.start(work)
 	<-ctx.Done()
 	q.beginDrain()
-	q.await(idle, q.set.shutdown)
+	q.await(idle, q.times.toShutdown())
 	q.stop()
 	q.await(idle, q.set.complete)
 	cancel()
