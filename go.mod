@@ -2,7 +2,10 @@ module sysrelay
 
 go 1.26.0
 
-require github.com/influxdata/go-syslog/v3 v3.0.0
+require (
+	github.com/influxdata/go-syslog/v3 v3.0.0
+	go.yaml.in/yaml/v3 v3.0.6
+)
 
 require (
 	github.com/hashicorp/errwrap v1.0.0 // indirect

@@ -51,4 +51,5 @@ func (e *Engine) WriteAccounts(w io.Writer) {
 		fmt.Fprintf(w, "%-8s %-32s %12d %12d %10d  %s\n", a.Kind, a.Name, a.Received, a.Delivered, a.Queued(),
 			strings.Join(lost, " "))
 	}
+	e.writeTopSenders(w)
 }

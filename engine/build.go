@@ -44,6 +44,7 @@ func New(cfg *conf.Config, o Options) (*Engine, error) {
 	b.readTemplates()
 	b.readParsers()
 	b.readTables()
+	b.readRateLimits()
 	b.compileRulesets()
 	b.makeInputs()
 	b.bindDiag()
@@ -317,7 +318,7 @@ func (b *builder) markInterval() time.Duration {
 }
 
 func (b *builder) outputDeps() output.Deps {
-	return output.Deps{Env: b.env, Log: b.log.Log, Template: b.template, FileLocks: &b.fileLocks}
+	return output.Deps{Env: b.env, Log: b.log.Log, Template: b.template, FileLocks: &b.fileLocks, RateLimit: b.outputLimit}
 }
 
 func (b *builder) makeInputs() {

@@ -53,6 +53,7 @@ type Engine struct {
 	actions  []*output.Action
 	inputs   []boundInput
 	resolver *input.Resolver
+	limits   []*input.RateLimit // ratelimit() objects
 
 	inputsMS atomic.Int64 // inputs.timeout.shutdown
 	signal   atomic.Int32 // that ended the daemon
@@ -148,6 +149,9 @@ func (e *Engine) Hup() {
 		if t.reloads {
 			t.Reload("")
 		}
+	}
+	for _, r := range e.limits {
+		r.Reload()
 	}
 	e.log.Log(6, e.origin("rsyslogd was HUPed"))
 }

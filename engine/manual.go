@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"sysrelay/conf"
+	"sysrelay/input"
 	"sysrelay/message"
 	"sysrelay/output"
 	"sysrelay/queue"
@@ -47,6 +48,7 @@ func NewManual() *Manual {
 	m.add("parser", section(`parser(type="pmrfc3164")`, &parserHead{}, &message.RFC3164Parser{}),
 		section(`parser(type="pmrfc5424")`, &parserHead{}, &message.RFC5424Parser{}))
 	m.add("lookup_table", section("lookup_table()", &lookupParams{}))
+	m.add("ratelimit", section("ratelimit()", &input.RateLimitParams{}))
 	m.add("ruleset", section("ruleset()", &rulesetHead{}))
 	return m
 }

@@ -42,13 +42,11 @@ type IMPTCPParams struct {
 	NotifyOpen       bool          `conf:"notifyonconnectionopen" doc:"Log when a connection is accepted." status:"full"`
 	Compression      string        `conf:"compression.mode" doc:"Stream compression." status:"none"`
 	Delimiter        int           `conf:"addtlframedelimiter" default:"-1" doc:"ASCII value of a further byte that ends a message; -1 is none." status:"full"`
-	RateInterval     int           `conf:"ratelimit.interval" doc:"Seconds of a rate limit's interval; 0 is no limit." status:"full"`
-	RateBurst        int           `conf:"ratelimit.burst" default:"10000" doc:"Messages let through in an interval." status:"full"`
-	RateName         string        `conf:"ratelimit.name" doc:"A ratelimit() object instead." status:"none"`
 	MultiLine        bool          `conf:"multiline" doc:"LF ends a message only if '<' follows." status:"full"`
 	PortFile         string        `conf:"listenportfilename" doc:"File the port number is written to." status:"full"`
 	Backlog          int           `conf:"socketbacklog" default:"64" doc:"Connections waiting to be accepted." status:"full"`
 	conf.KeepAlive
+	RateParams
 	StreamExtras
 }
 
@@ -93,8 +91,10 @@ func NewIMPTCP(module IMPTCPModule, p IMPTCPParams, d Deps) (Input, error) {
 		ownerIsFatal: p.FailOnChown,
 	}
 	in.setFlow(p.FlowControl)
-	in.limit = newLimiter(in.name, p.RateInterval, p.RateBurst, d, &in.ledger)
-	err := refuseMissing(false, p.Compression, "")
+	var err error
+	if in.limit, err = p.limiter(in.name, d, &in.ledger); err == nil {
+		err = refuseMissing(false, p.Compression, "")
+	}
 	if err == nil {
 		err = in.configure(p.StreamExtras, rawStreamParams{regex: p.StartRegex, defaultTZ: p.DefaultTZ})
 	}

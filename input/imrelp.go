@@ -27,15 +27,13 @@ type IMRELPParams struct {
 	MaxDataSize   int64    `conf:"maxdatasize,type=size" doc:"Longest message in bytes; default is maxMessageSize." status:"full"`
 	OversizeMode  string   `conf:"oversizemode" default:"truncate" doc:"truncate: cut longer messages; abort: end the session; accept: cut them at maxMessageSize." status:"full"`
 	FlowControl   string   `conf:"flowcontrol" default:"light" doc:"no, light or full: how much a nearly full queue may hold senders up." status:"full"`
-	RateInterval  int      `conf:"ratelimit.interval" doc:"Seconds of a rate limit's interval; 0 is no limit." status:"full"`
-	RateBurst     int      `conf:"ratelimit.burst" default:"10000" doc:"Messages let through in an interval." status:"full"`
-	RateName      string   `conf:"ratelimit.name" doc:"A ratelimit() object instead." status:"none"`
 	MaxSessions   int      `conf:"maxsessions" doc:"Connections at a time; 0 is no limit (sysrelay's own)." status:"full"`
 	AllowedSender []string `conf:"allowedsender" doc:"Addresses, networks and names that may send (sysrelay's own)." status:"full"`
 	DHBits        int      `conf:"tls.dhbits" doc:"Accepted; there is no Diffie-Hellman without elliptic curves." status:"none"`
 	conf.RELPTLS
 	conf.KeepAlive
 	conf.ProxyProtocol
+	RateParams
 }
 
 type relpInput struct {
@@ -64,8 +62,11 @@ func NewIMRELP(module IMRELPModule, p IMRELPParams, d Deps) (Input, error) {
 		maxSessions: p.MaxSessions,
 		keepAlive:   p.KeepAlive.Config(),
 	}
-	in.limit = newLimiter(in.name, p.RateInterval, p.RateBurst, d, &in.ledger)
-	if err := in.configure(p); err != nil {
+	var err error
+	if in.limit, err = p.limiter(in.name, d, &in.ledger); err == nil {
+		err = in.configure(p)
+	}
+	if err != nil {
 		return nil, fmt.Errorf("imrelp port %s: %w", p.Port, err)
 	}
 	return in, nil

@@ -67,13 +67,11 @@ type IMTCPParams struct {
 	PreserveCase     conf.Opt[bool]     `conf:"preservecase" doc:"As in module()." status:"full"`
 	AllowedSender    conf.Opt[[]string] `conf:"allowedsender" doc:"As in module()." status:"full"`
 	OctetCounted     conf.Opt[bool]     `conf:"supportoctetcountedframing" doc:"Recognise octet-counted frames." status:"full"`
-	RateInterval     int                `conf:"ratelimit.interval" doc:"Seconds of a rate limit's interval; 0 is no limit." status:"full"`
-	RateBurst        int                `conf:"ratelimit.burst" default:"10000" doc:"Messages let through in an interval." status:"full"`
-	RateName         string             `conf:"ratelimit.name" doc:"A ratelimit() object instead." status:"none"`
 	CiscoASA         bool               `conf:"framingfix.cisco.asa" doc:"Skip spaces before a message." status:"full"`
 	Backlog          int                `conf:"socketbacklog" doc:"Connections waiting to be accepted; 0 is the system's." status:"full"`
 	MultiLine        bool               `conf:"multiline" doc:"LF ends a message only if '<' follows." status:"full"`
 	StartRegex       string             `conf:"framing.delimiter.regex" doc:"Lines matching this POSIX extended expression start a message." status:"full"`
+	RateParams
 	StreamExtras
 }
 
@@ -111,13 +109,16 @@ func NewIMTCP(module IMTCPModule, p IMTCPParams, d Deps) (Input, error) {
 		lowerCase:   !or(p.PreserveCase, module.PreserveCase),
 	}
 	in.setFlow(or(p.FlowControl, module.FlowControl))
-	in.limit = newLimiter(in.name, p.RateInterval, p.RateBurst, d, &in.ledger)
+	var err error
+	if in.limit, err = p.limiter(in.name, d, &in.ledger); err != nil {
+		return nil, fmt.Errorf("imtcp port %s: %w", p.Port, err)
+	}
 	for _, x := range []IMTCPCommon{module.IMTCPCommon, p.IMTCPCommon} {
 		if err := refuseMissing(x.Mode.Value != 0, x.Compression, x.Namespace); err != nil {
 			return nil, fmt.Errorf("imtcp port %s: %w", p.Port, err)
 		}
 	}
-	err := in.configure(p.StreamExtras, rawStreamParams{p.StartRegex, p.DefaultTZ, or(p.AllowedSender, module.AllowedSender)})
+	err = in.configure(p.StreamExtras, rawStreamParams{p.StartRegex, p.DefaultTZ, or(p.AllowedSender, module.AllowedSender)})
 	if err != nil {
 		return nil, fmt.Errorf("imtcp port %s: %w", p.Port, err)
 	}

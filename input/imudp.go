@@ -33,13 +33,11 @@ type IMUDPParams struct {
 	AppendPort    bool               `conf:"name.appendport" alias:"inputname.appendport" doc:"Append the port to it." status:"full"`
 	Address       string             `conf:"address" doc:"Address to listen on; default is all." status:"full"`
 	Device        string             `conf:"device" doc:"Network interface to listen on." status:"full"`
-	RateName      string             `conf:"ratelimit.name" doc:"A ratelimit() object instead." status:"none"`
-	RateInterval  int                `conf:"ratelimit.interval" doc:"Seconds of a rate limit's interval; 0 is no limit." status:"full"`
-	RateBurst     int                `conf:"ratelimit.burst" default:"10000" doc:"Messages let through in an interval." status:"full"`
 	ReceiveBuffer int64              `conf:"rcvbufsize,type=size" doc:"Size of the kernel's receive buffer; default is 4 MiB or what the system permits." status:"full"`
 	FreeBind      int                `conf:"ipfreebind" default:"2" doc:"Listen on an address this host does not have yet: 0 no, 1 and 2 yes." status:"full"`
 	Ruleset       string             `conf:"ruleset" doc:"Ruleset the messages go to." status:"full"`
 	AllowedSender conf.Opt[[]string] `conf:"allowedsender" doc:"As in module()." status:"full"`
+	RateParams
 }
 
 type udpInput struct {
@@ -85,7 +83,9 @@ func NewIMUDP(module IMUDPModule, p IMUDPParams, d Deps) (Input, error) {
 	if in.flags, err = networkFlags(p.DefaultTZ); err != nil {
 		return nil, fmt.Errorf("imudp port %s: %w", p.Port[0], err)
 	}
-	in.limit = newLimiter(in.name, p.RateInterval, p.RateBurst, d, &in.ledger)
+	if in.limit, err = p.limiter(in.name, d, &in.ledger); err != nil {
+		return nil, fmt.Errorf("imudp port %s: %w", p.Port[0], err)
+	}
 	return in, nil
 }
 

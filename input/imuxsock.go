@@ -231,7 +231,7 @@ func (r *datagramReader) handle(ctx context.Context, to message.Handler) {
 	now := env.Now().UnixNano()
 	for i := range r.n {
 		text, truncated := r.vec.datagram(i)
-		if len(text) == 0 || !r.in.limit.allow(now, r.origin) {
+		if len(text) == 0 || !r.in.limit.allowText(now, r.origin, text) {
 			continue
 		}
 		flags := r.in.flags

@@ -48,6 +48,8 @@ type Deps struct {
 	// Resolve returns the name of a peer's address, the address itself if there is
 	// none, or "" if messages from there are to be dropped: Resolver.Name.
 	Resolve func(ctx context.Context, ip string) string
+	// RateLimit finds a ratelimit() object; nil if there are none.
+	RateLimit func(name string) (*RateLimit, bool)
 	// IPVersion is "4" or "6" to listen on that alone (net.ipprotocol), or "".
 	IPVersion string
 	// StopTimeout is how long an input may go on handing over what it has

@@ -200,7 +200,7 @@ func (s *relpSession) syslog(ctx context.Context, sc *scratch, f *relp.Frame, no
 		s.in.faults.add(fmt.Sprintf("imrelp: librelp error 'frame too long, size %d, configured max %d -frame will be truncated, but session continues', object 'librelp' - input may not work as intended",
 			f.Size, s.in.maxData))
 	}
-	if s.in.limit.allow(now, s.origin) {
+	if s.in.limit.allowText(now, s.origin, f.Data) {
 		sc.batch.Receive(&s.in.deps.Env.Sanitize, f.Data, s.origin, now, flags)
 		s.txnrs = append(s.txnrs, f.Txnr)
 		return nil

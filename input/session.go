@@ -158,7 +158,7 @@ func (s *session) use(ctx context.Context, sc *scratch, b []byte) error {
 		if msg == nil {
 			break
 		}
-		if s.in.limit.allow(now, s.origin) {
+		if s.in.limit.allowText(now, s.origin, msg) {
 			batch.Receive(&env.Sanitize, msg, s.origin, now, flags|s.in.flags)
 		}
 		if batch.Len() >= batchMessages || batch.Size() >= batchBytes {
@@ -191,7 +191,7 @@ func (s *session) end(ctx context.Context) {
 			break
 		}
 		b = b[n:]
-		if len(msg) > 0 && s.in.limit.allow(now, s.origin) {
+		if len(msg) > 0 && s.in.limit.allowText(now, s.origin, msg) {
 			last.Receive(&s.in.deps.Env.Sanitize, msg, s.origin, now, s.in.flags)
 		}
 	}

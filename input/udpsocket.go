@@ -200,7 +200,7 @@ func (s *udpSocket) handle(ctx context.Context, to message.Handler) {
 			s.in.warn.tell(&s.in.deps, now)
 			continue
 		}
-		if !s.in.limit.allow(now, from.origin) {
+		if !s.in.limit.allowText(now, from.origin, text) {
 			continue
 		}
 		flags := s.in.flags

@@ -26,7 +26,11 @@ func FrameSeverity(b []byte) int {
 		return int(binary.LittleEndian.Uint16(b[18:]) & 7)
 	}
 	at := frameText(b)
-	text := b[at : at+int(binary.LittleEndian.Uint32(b[20:]))]
+	return SeverityOf(b[at : at+int(binary.LittleEndian.Uint32(b[20:]))])
+}
+
+// SeverityOf returns the severity that the PRI at the start of a message's text says.
+func SeverityOf(text []byte) int {
 	if len(text) == 0 || text[0] != '<' {
 		return DefaultPRI & 7
 	}

@@ -46,6 +46,7 @@ type Action struct {
 	queue  *queue.Queue // nil for a direct action
 	gate   gate
 	errors *errorFile // nil without action.errorfile
+	limit  *limiter   // nil without a rate limit
 
 	failover bool // an action follows that takes what this one hands back
 
@@ -72,6 +73,10 @@ func NewAction(o ActionOptions) (*Action, error) {
 	a.retry = newRetry(o.Params, o.Queue.Params.Filename != "" && !direct(o.Queue.Params.Type), o.Jitter)
 	if o.Params.ErrorFile != "" {
 		a.errors = &errorFile{path: o.Params.ErrorFile, max: o.Params.ErrorFileMaxSize, action: o.Name}
+	}
+	var err error
+	if a.limit, err = newLimiter(&a.opts); err != nil {
+		return nil, fmt.Errorf("action %s: %w", o.Name, err)
 	}
 	a.opts.Queue.Work = a.deliver
 	return a, nil
@@ -129,9 +134,17 @@ func (a *Action) skipped(n int) {
 	a.ledger.Discard(message.Stopped, n)
 }
 
-// deliver gives v to the output until it is delivered or given up. Waiting is
-// done without the output, so that other callers are not held up.
+// deliver delivers v, as far as a rate limit permits.
 func (a *Action) deliver(ctx context.Context, v message.View) error {
+	if a.limit != nil {
+		return a.deliverLimited(ctx, v)
+	}
+	return a.deliverAll(ctx, v)
+}
+
+// deliverAll gives v to the output until it is delivered or given up. Waiting is
+// done without the output, so that other callers are not held up.
+func (a *Action) deliverAll(ctx context.Context, v message.View) error {
 	for {
 		if err := a.take(ctx); err != nil {
 			return undelivered(v, err)
@@ -357,6 +370,7 @@ func (a *Action) Close() error {
 		return fmt.Errorf("action %s: its output does not return and cannot be closed", a.opts.Name)
 	}
 	defer func() { <-a.turn }()
+	a.limit.close()
 	err := a.out.Close()
 	if a.errors != nil {
 		err = errors.Join(err, a.errors.close())

@@ -18,6 +18,9 @@ func NewOMFwd(m OMFwdModule, p OMFwdParams, d Deps) (Output, error) {
 		return nil, err
 	}
 	w := wire{tpl: tpl, limit: d.Env.Sanitize.MaxSize, digits: 3}
+	if w.rate, err = p.limit(d); err != nil {
+		return nil, err
+	}
 	if level := p.zip(); level > 0 {
 		// The level is the only thing that can be wrong, and it has been checked.
 		w.zlib, _ = zlib.NewWriterLevel(&w.zipped, level)
@@ -50,6 +53,8 @@ type wire struct {
 	delimiter byte
 	digits    int // of the last octet count; the next is likely to have as many
 
+	rate RateLimit // nil: none
+
 	zlib   *zlib.Writer // nil: no compression
 	zipped bytes.Buffer
 }
@@ -78,6 +83,9 @@ func (w *wire) append(l *lines, m *message.Message) {
 	w.frame(l, start, at)
 	l.ends = append(l.ends, len(l.buf))
 }
+
+// RateLimit implements Limited.
+func (w *wire) RateLimit() RateLimit { return w.rate }
 
 // Render shows what would be sent, for the error file.
 func (w *wire) Render(dst []byte, m *message.Message) []byte { return w.tpl.Append(dst, m) }

@@ -45,9 +45,7 @@ type OMFwdParams struct {
 
 	Dialing
 
-	RateLimitInterval int    `conf:"ratelimit.interval" doc:"Seconds of the rate limit; outputs have none." status:"none"`
-	RateLimitBurst    int    `conf:"ratelimit.burst" doc:"Messages in that time; outputs have none." status:"none"`
-	RateLimitName     string `conf:"ratelimit.name" doc:"Name of a ratelimit() object; outputs have none." status:"none"`
+	RateParams
 
 	conf.StreamDriver
 	RemoteSNI string `conf:"streamdriverremotesni" alias:"streamdriver.remotesni" doc:"Name to ask the server for; default is the target's." status:"none"`

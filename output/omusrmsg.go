@@ -21,11 +21,9 @@ type OMUsrMsgModule struct{}
 
 // OMUsrMsgParams are the parameters of action(type="omusrmsg").
 type OMUsrMsgParams struct {
-	Users             string `conf:"users,required" doc:"Users to write to if they are logged in, separated by commas; * is everybody." status:"full"`
-	Template          string `conf:"template" doc:"Template of what is written; default ' WallFmt' for everybody, ' StdUsrMsgFmt' for users." status:"full"`
-	RateLimitInterval int    `conf:"ratelimit.interval" doc:"Seconds of the rate limit; outputs have none." status:"none"`
-	RateLimitBurst    int    `conf:"ratelimit.burst" doc:"Messages in that time; outputs have none." status:"none"`
-	RateLimitName     string `conf:"ratelimit.name" doc:"Name of a ratelimit() object; outputs have none." status:"none"`
+	Users    string `conf:"users,required" doc:"Users to write to if they are logged in, separated by commas; * is everybody." status:"full"`
+	Template string `conf:"template" doc:"Template of what is written; default ' WallFmt' for everybody, ' StdUsrMsgFmt' for users." status:"full"`
+	RateParams
 }
 
 // omusrmsg writes to the terminals of users who are logged in. Who is not, or
@@ -36,6 +34,7 @@ type omusrmsg struct {
 	utmp  string
 	dev   string
 	buf   []byte
+	limit RateLimit
 }
 
 // NewOMUsrMsg makes the output of action(type="omusrmsg").
@@ -54,6 +53,9 @@ func NewOMUsrMsg(_ OMUsrMsgModule, p OMUsrMsgParams, d Deps) (Output, error) {
 		}
 	}
 	var err error
+	if o.limit, err = p.limit(d); err != nil {
+		return nil, err
+	}
 	o.tpl, err = d.template(p.Template, standard)
 	return o, err
 }
@@ -138,3 +140,6 @@ func (o *omusrmsg) Hup() {}
 
 // Close implements Output.
 func (o *omusrmsg) Close() error { return nil }
+
+// RateLimit implements Limited.
+func (o *omusrmsg) RateLimit() RateLimit { return o.limit }

@@ -41,6 +41,8 @@ type Deps struct {
 	Log func(severity int, text string)
 	// Template returns the template of that name, built-in ones included.
 	Template func(name string) (message.Template, bool)
+	// RateLimit finds a ratelimit() object; nil if there are none.
+	RateLimit func(name string) (RateLimit, bool)
 	// FileLocks are shared by all omfile actions; nil if there is only one.
 	FileLocks *FileLocks
 }

@@ -21,7 +21,7 @@ type ActionParams struct {
 	ErrorFileMaxSize     int64          `conf:"action.errorfile.maxsize,type=size" doc:"Bytes the error file may have; what does not fit is not written. 0 is unlimited." status:"full"`
 	ExternalStateFile    string         `conf:"action.externalstate.file" doc:"File that suspends the action while its content begins with SUSPENDED." status:"full"`
 	CopyMsg              bool           `conf:"action.copymsg" doc:"Accepted; a queue always has a copy of its own." status:"full"`
-	RateLimitName        string         `conf:"action.ratelimit.name" doc:"Name of a ratelimit() object." status:"none"`
+	RateLimitName        string         `conf:"action.ratelimit.name" doc:"Name of a ratelimit() object whose policy file says scope: output. mode: drop discards what is too much, mode: pace, which needs a queue, delivers it later." status:"full"`
 }
 
 // retries is how often a failed delivery is tried again. as rsyslog: never,
