@@ -17,6 +17,13 @@ type Prefixed interface {
 	Prefix() string
 }
 
+// Suffixed is a template whose result always ends in the same text: the
+// constants after its last property.
+type Suffixed interface {
+	Template
+	Suffix() string
+}
+
 // TemplateOptions are the options of a whole template. At most one of the first
 // five is set.
 type TemplateOptions struct {

@@ -17,6 +17,14 @@ func (t *textTemplate) Prefix() string {
 	return t.segments[0].constant
 }
 
+// Suffix is the text the template ends in, whatever the message.
+func (t *textTemplate) Suffix() string {
+	if n := len(t.segments); n > 0 && t.segments[n-1].kind == segConstant {
+		return t.segments[n-1].constant
+	}
+	return ""
+}
+
 // segment is a constant or a property of a template.
 type segment struct {
 	kind     segmentKind

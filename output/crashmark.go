@@ -27,6 +27,8 @@ func (f *logFile) mark() {
 	if !f.regular || unix.Flock(f.fd, unix.LOCK_SH|unix.LOCK_NB) != nil {
 		return
 	}
+	f.unprotect() // an append-only file takes no attributes
+	defer f.protect()
 	var b [20]byte
 	if n, err := unix.Fgetxattr(f.fd, crashMark, b[:]); err == nil {
 		f.crashed = true
@@ -44,7 +46,11 @@ func (f *logFile) markGood() {
 // unmark is for a file that is closed in order.
 func (f *logFile) unmark() {
 	if f.regular && !f.torn && f.exclusive() {
+		f.unprotect()
 		_ = unix.Fremovexattr(f.fd, crashMark)
+		if f.lock == nil || !f.lock.moved {
+			f.protect()
+		}
 	}
 }
 
@@ -65,7 +71,7 @@ func (f *logFile) inspect() error {
 		return nil // what cannot be read is taken to be whole
 	}
 	if f.crashed && whole >= 0 && f.exclusive() {
-		err := f.file.Truncate(whole)
+		err := f.truncate(whole)
 		_ = unix.Flock(f.fd, unix.LOCK_SH|unix.LOCK_NB)
 		if err != nil {
 			return f.fail("remove half a message from", err)

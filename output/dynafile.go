@@ -20,8 +20,10 @@ type dynaFiles struct {
 	spec   *fileSpec
 	locks  *FileLocks
 	log    func(severity int, text string)
-	limit  int  // files open
-	strict bool // suspend for a file that may not be written
+	tidier *tidier
+	suffix string // all names have, with rotation
+	limit  int    // files open
+	strict bool   // suspend for a file that may not be written
 
 	byName     map[string]*dynaFile
 	front, end *dynaFile // by time of use, the most recent first
@@ -54,6 +56,27 @@ func constantBase(t message.Template) string {
 	return "./"
 }
 
+var errNoSuffix = errors.New("the template of dynafile does not end in constant text with a letter at its end, such as .log, other than .gz, .zst and .tmp; " +
+	"with rotation it must, so that no message can name a rotated file")
+
+// constantSuffix is the text that every name of a template ends in.
+func constantSuffix(t message.Template) (string, error) {
+	s, ok := t.(message.Suffixed)
+	if !ok {
+		return "", errNoSuffix
+	}
+	suffix := s.Suffix()
+	if suffix == "" || suffix[len(suffix)-1] >= '0' && suffix[len(suffix)-1] <= '9' {
+		return "", errNoSuffix
+	}
+	for _, ext := range []string{extensions[1], extensions[2], unfinished} {
+		if strings.HasSuffix(suffix, ext) || strings.HasSuffix(ext, suffix) {
+			return "", errNoSuffix
+		}
+	}
+	return suffix, nil
+}
+
 // find returns the file of a message, making it known if it is not.
 func (d *dynaFiles) find(m *message.Message) *dynaFile {
 	d.name = d.tpl.Append(d.name[:0], m)
@@ -78,12 +101,17 @@ func (d *dynaFiles) find(m *message.Message) *dynaFile {
 func (d *dynaFiles) add(name string) *dynaFile {
 	f := &dynaFile{logFile: logFile{name: name, spec: d.spec, locks: d.locks, log: d.log}, first: -1, tail: -1}
 	f.opener = func() (int, bool, error) { return d.open(name) }
+	f.where = func() (place, error) { return d.place(name) }
+	f.tidier = d.tidier
 	d.byName[name] = f
 	d.pushFront(f)
 	return f
 }
 
 func (d *dynaFiles) open(name string) (int, bool, error) {
+	if !strings.HasSuffix(name, d.suffix) {
+		return -1, false, fmt.Errorf("%w: its file name %q is not what the template says", ErrUnacceptable, name)
+	}
 	if d.base == "" {
 		return d.spec.openAppend(name)
 	}

@@ -23,6 +23,7 @@ type textTemplate struct{ before, after string }
 
 func (t textTemplate) Name() string   { return "text" }
 func (t textTemplate) Prefix() string { return t.before }
+func (t textTemplate) Suffix() string { return t.after }
 func (t textTemplate) Append(dst []byte, m *message.Message) []byte {
 	dst = append(dst, t.before...)
 	dst = append(dst, m.Text...)

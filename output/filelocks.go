@@ -1,6 +1,9 @@
 package output
 
-import "sync"
+import (
+	"context"
+	"sync"
+)
 
 // FileLocks lets the actions of one relay that write to the same file take
 // turns: taking back half a line must not take another action's line with it.
@@ -8,6 +11,13 @@ import "sync"
 type FileLocks struct {
 	mu    sync.Mutex
 	files map[fileID]*fileLock
+
+	// names is held while rotated files are renamed or removed.
+	names sync.Mutex
+	// busy holds a token while rotated files are worked on in the background; see
+	// tidier.
+	busy     chan struct{}
+	makeBusy sync.Once
 }
 
 // fileID is a file, whatever its names.
@@ -17,6 +27,7 @@ type fileLock struct {
 	sync.Mutex
 	id    fileID
 	users int
+	moved bool // the file has been rotated: its name means another one now
 }
 
 // hold returns the lock of a file; give it back with release.
@@ -34,6 +45,19 @@ func (t *FileLocks) hold(id fileID) *fileLock {
 	l.users++
 	return l
 }
+
+// background waits until nobody else works in the background.
+func (t *FileLocks) background(ctx context.Context) bool {
+	t.makeBusy.Do(func() { t.busy = make(chan struct{}, 1) })
+	select {
+	case t.busy <- struct{}{}:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+func (t *FileLocks) backgroundDone() { <-t.busy }
 
 func (t *FileLocks) release(l *fileLock) {
 	t.mu.Lock()

@@ -24,6 +24,8 @@ const (
 type logFile struct {
 	name   string // for people
 	opener func() (fd int, created bool, err error)
+	where  func() (place, error) // of its rotated files
+	tidier *tidier               // nil without rotation
 	spec   *fileSpec
 	locks  *FileLocks
 	log    func(severity int, text string)
@@ -43,8 +45,9 @@ type logFile struct {
 	checked time.Time
 	used    time.Time
 	zip     *zipper
-	// rotateAt is when a rotation that failed may be tried again.
-	rotateAt time.Time
+	period  time.Time // the file belongs to, with rotation.interval
+	// retryRotation is when a rotation that failed may be tried again.
+	retryRotation time.Time
 
 	held  lines // gathered with flushOnTXEnd=off
 	since time.Time
@@ -61,15 +64,41 @@ func (f *logFile) write(l *lines, now time.Time) (int, error) {
 	if err := f.open(now); err != nil {
 		return 0, err
 	}
-	if f.spec.limit > 0 {
+	if f.due(now) {
+		if err := f.turnOver(now); err != nil {
+			return 0, err
+		}
+	}
+	if f.spec.limit > 0 && f.regular {
 		return f.writeLimited(l, now)
 	}
-	return f.append(l)
+	return f.append(l, now)
+}
+
+// lockCurrent takes the file's lock; if another action has rotated it, that of
+// the new one.
+func (f *logFile) lockCurrent(now time.Time) error {
+	for {
+		f.lock.Lock()
+		if !f.lock.moved {
+			return nil
+		}
+		f.lock.Unlock()
+		if err := f.close(); err != nil {
+			f.log(severityError, err.Error()) // its lines are written
+		}
+		if err := f.open(now); err != nil {
+			return err
+		}
+	}
 }
 
 // append is write for an open file.
-func (f *logFile) append(l *lines) (int, error) {
-	f.lock.Lock()
+func (f *logFile) append(l *lines, now time.Time) (int, error) {
+	if err := f.lockCurrent(now); err != nil {
+		return 0, err
+	}
+	// A sync that fails closes the file.
 	defer f.lock.Unlock()
 	if f.fresh {
 		if err := f.inspect(); err != nil {
@@ -127,7 +156,7 @@ func (f *logFile) takeBack(l *lines, n int, cause error) (int, error) {
 	}
 	if f.regular && f.alone() {
 		f.size -= int64(n - end)
-		if terr := f.file.Truncate(f.size); terr == nil {
+		if terr := f.truncate(f.size); terr == nil {
 			return count, err
 		}
 		f.size += int64(n - end)
@@ -186,10 +215,14 @@ func (f *logFile) open(now time.Time) error {
 		}
 	}
 	if f.spec.zip > 0 {
-		f.zip = newZipper(f.spec.zip)
+		f.zip = newZipper(f.spec.zipDriver, f.spec.zip)
+	}
+	if created && f.spec.sync {
+		f.syncName()
 	}
 	f.fresh = true
 	f.mark()
+	f.beginPeriod(now, &st)
 	return nil
 }
 
@@ -206,7 +239,7 @@ func (f *logFile) own(fd, uid, gid int) error {
 // reopenIfMoved closes the file if its name means another file now. A name that
 // is gone is given a second, so that who moved the file can put a new one there.
 func (f *logFile) reopenIfMoved(now time.Time) {
-	if f.file == nil || !f.regular || now.Sub(f.checked) < recheck {
+	if f.file == nil || !f.regular || now.Sub(f.checked) < recheck && !now.Before(f.checked) {
 		return
 	}
 	f.checked = now

@@ -31,12 +31,14 @@ type omfile struct {
 	idle   time.Duration // after which a file is closed; 0 is never
 
 	mu     sync.Mutex // Hup may come at any time
+	tidier *tidier    // of rotated files; nil without rotation
 	static *logFile   // one file, or
 	dyn    *dynaFiles // many
 	out    lines
 	groups []*dynaFile // those the batch at hand has messages for
 	follow []int32     // position of the next message for the same file, -1 after the last
 	rest   []int32
+	tidied time.Time // when rotated files of a static file were last looked at
 }
 
 // NewOMFile makes the output of action(type="omfile"). It opens no file.
@@ -48,7 +50,11 @@ func NewOMFile(m OMFileModule, p OMFileParams, d Deps) (Output, error) {
 	if err != nil {
 		return nil, err
 	}
-	o := &omfile{spec: newFileSpec(m, p), tpl: tpl, env: d.Env, log: d.Log}
+	spec, err := newFileSpec(m, p, d.Env.Location)
+	if err != nil {
+		return nil, err
+	}
+	o := &omfile{spec: spec, tpl: tpl, env: d.Env, log: d.Log}
 	locks := d.FileLocks
 	if locks == nil {
 		locks = new(FileLocks)
@@ -56,15 +62,21 @@ func NewOMFile(m OMFileModule, p OMFileParams, d Deps) (Output, error) {
 	if !p.FlushOnTXEnd {
 		o.gather, o.flush = int(p.IOBufferSize), time.Duration(p.FlushInterval)*time.Second
 	}
+	if spec.rotation != nil {
+		o.tidier = newTidier(spec.rotation, locks, d)
+	}
 	idle := 0
 	if p.DynaFile != "" {
 		idle = closeAfter
 		if o.dyn, err = newDynaFiles(m, p, d, &o.spec, locks); err != nil {
 			return nil, err
 		}
+		o.dyn.tidier = o.tidier
 	} else {
 		o.static = &logFile{name: p.File, spec: &o.spec, locks: locks, log: d.Log}
 		o.static.opener = func() (int, bool, error) { return o.spec.openAppend(p.File) }
+		o.static.where = func() (place, error) { return staticPlace(p.File) }
+		o.static.tidier = o.tidier
 	}
 	o.idle = time.Duration(first(idle, p.CloseTimeout)) * time.Minute
 	return o, nil
@@ -75,12 +87,18 @@ func newDynaFiles(m OMFileModule, p OMFileParams, d Deps, spec *fileSpec, locks 
 	if err != nil {
 		return nil, err
 	}
+	suffix := ""
+	if spec.rotation != nil {
+		if suffix, err = constantSuffix(tpl); err != nil {
+			return nil, err
+		}
+	}
 	base := constantBase(tpl)
 	if p.PermitEscape || m.PermitEscape {
 		base = ""
 	}
 	return &dynaFiles{
-		tpl: tpl, base: base, spec: spec, locks: locks, log: d.Log,
+		tpl: tpl, base: base, suffix: suffix, spec: spec, locks: locks, log: d.Log,
 		limit: max(p.CacheSize, 1), strict: !m.DoNotSuspend,
 		byName: make(map[string]*dynaFile),
 	}, nil
@@ -236,28 +254,48 @@ func (o *omfile) TryResume(context.Context) error {
 	return errors.Join(o.static.flush(now), o.static.room())
 }
 
+// tidyEvery is how often rotated files are looked at for their age.
+const tidyEvery = time.Hour
+
 // TickEvery implements ticker.
 func (o *omfile) TickEvery() time.Duration {
-	switch {
-	case o.flush > 0:
-		return o.flush
-	case o.idle > 0:
-		return time.Minute
+	every := time.Duration(0)
+	sooner := func(wanted bool, d time.Duration) {
+		if wanted && (every == 0 || d < every) {
+			every = d
+		}
 	}
-	return 0
+	sooner(o.flush > 0, o.flush)
+	sooner(o.idle > 0, time.Minute)
+	if r := o.spec.rotation; r != nil {
+		sooner(r.schedule != nil, time.Second)
+		sooner(r.keep.age > 0, time.Minute)
+	}
+	return every
 }
 
-// Tick writes what has been gathered and closes files that are not used.
+// Tick writes what has been gathered, rotates files whose time has come and
+// closes files that are not used.
 func (o *omfile) Tick(context.Context) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	now := o.env.Now()
 	o.each(func(f *logFile) error {
-		if now.Sub(f.since) < o.flush {
+		if o.flush == 0 || now.Sub(f.since) < o.flush {
 			return nil
 		}
 		return f.flush(now)
 	})
+	o.each(func(f *logFile) error {
+		if f.file == nil || !f.due(now) {
+			return nil
+		}
+		return f.turnOver(now)
+	})
+	if o.static != nil && o.tidier != nil && now.Sub(o.tidied) >= tidyEvery {
+		o.tidied = now
+		o.tidier.add(o.static.name, o.static.where)
+	}
 	if o.idle > 0 {
 		o.closeFiles(now, o.idle)
 	}
@@ -316,5 +354,8 @@ func (o *omfile) Close() (err error) {
 		err = errors.Join(err, f.flush(now), f.close())
 		return nil
 	})
+	if o.tidier != nil {
+		o.tidier.close()
+	}
 	return err
 }

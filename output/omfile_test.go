@@ -20,7 +20,7 @@ import (
 // fileParams are omfile's defaults with the template "text".
 func fileParams() OMFileParams {
 	return OMFileParams{Template: "text", CreateDirs: true, FailOnChown: true, FlushOnTXEnd: true,
-		IOBufferSize: 4096, FlushInterval: 1, CacheSize: 512}
+		IOBufferSize: 4096, FlushInterval: 1, CacheSize: 512, OMFileRotation: OMFileRotation{Names: "number", Compress: "none"}}
 }
 
 func newOMFile(t *testing.T, p OMFileParams, templates map[string]message.Template) (*omfile, *logBook) {

@@ -18,8 +18,8 @@ const (
 	rotateAgain = time.Minute
 )
 
-// writeLimited is append with rotation.sizeLimit: lines are written up to the
-// one that reaches the limit, then the command is run.
+// writeLimited is append with a limit of size: lines are written up to the one
+// that reaches the limit, then the file is rotated.
 func (f *logFile) writeLimited(l *lines, now time.Time) (written int, err error) {
 	part := lines{}
 	for written < len(l.ends) {
@@ -28,22 +28,22 @@ func (f *logFile) writeLimited(l *lines, now time.Time) (written int, err error)
 		if written > 0 {
 			from = l.ends[written-1]
 		}
-		upto := written
+		upto, size := written, f.length()
 		for upto < len(l.ends) {
 			end := l.ends[upto] - from
 			part.ends = append(part.ends, end)
 			upto++
-			if f.size+int64(end) >= f.spec.limit && !now.Before(f.rotateAt) {
+			if size+int64(end) >= f.spec.limit && !now.Before(f.retryRotation) {
 				break
 			}
 		}
 		part.buf = l.buf[from:l.ends[upto-1]]
-		n, err := f.append(&part)
+		n, err := f.append(&part, now)
 		written += n
 		if err != nil {
 			return written, err
 		}
-		if f.size >= f.spec.limit && !now.Before(f.rotateAt) {
+		if f.length() >= f.spec.limit && !now.Before(f.retryRotation) {
 			if err := f.rotate(now); err != nil {
 				return written, err
 			}
@@ -52,10 +52,18 @@ func (f *logFile) writeLimited(l *lines, now time.Time) (written int, err error)
 	return written, nil
 }
 
-// rotate runs rotation.sizeLimitCommand and opens the file anew. A command that
+// rotate does what is to be done with a file that has reached its limit.
+func (f *logFile) rotate(now time.Time) error {
+	if f.spec.rotation != nil {
+		return f.turnOver(now)
+	}
+	return f.rotateByCommand(now)
+}
+
+// rotateByCommand runs rotation.sizeLimitCommand and opens the file anew. A command that
 // fails, or leaves the file too large, is reported and tried again later; the
 // file grows in the meantime.
-func (f *logFile) rotate(now time.Time) error {
+func (f *logFile) rotateByCommand(now time.Time) error {
 	if err := f.close(); err != nil {
 		return err
 	}
@@ -67,7 +75,7 @@ func (f *logFile) rotate(now time.Time) error {
 		failed = errors.New("it did not make the file smaller")
 	}
 	if failed != nil {
-		f.rotateAt = now.Add(rotateAgain)
+		f.retryRotation = now.Add(rotateAgain)
 		f.log(severityError, fmt.Sprintf("file %s reached rotation.sizeLimit, but %q failed: %v; it grows, next try in %v",
 			f.name, f.spec.command, failed, rotateAgain))
 	}

@@ -70,6 +70,7 @@ func TestScenarios(t *testing.T) {
 			"inorder":  inOrder,
 			"lines":    lines,
 			"has":      has,
+			"files":    files,
 			"diag":     diag,
 			"collect":  collect,
 			"stall":    stall,
