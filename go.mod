@@ -7,7 +7,7 @@ require (
 	go.yaml.in/yaml/v3 v3.0.6
 )
 
-require github.com/klauspost/compress v1.20.4 // indirect
+require github.com/klauspost/compress v1.20.4
 
 require (
 	github.com/hashicorp/errwrap v1.0.0 // indirect
