@@ -20,6 +20,9 @@ func (e *Engine) Accounts() []AccountOf {
 	var all []AccountOf
 	for _, in := range e.inputs {
 		all = append(all, AccountOf{"input", in.Name(), in.Ledger().Read()})
+		if in.repeats != nil {
+			all = append(all, AccountOf{"repeats", in.Name(), in.repeats.Ledger().Read()})
+		}
 	}
 	all = append(all, AccountOf{"input", e.log.Name(), e.log.ledger.Read()})
 	for _, r := range e.order {

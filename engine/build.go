@@ -224,7 +224,7 @@ func (b *builder) addRuleset(src rulesetSource, q *queue.Options) {
 	if err != nil {
 		b.failed(err)
 	}
-	r := &ruleset{Ruleset: compiled}
+	r := &ruleset{Ruleset: compiled, parsers: src.parsers}
 	b.rulesets[strings.ToLower(src.name)] = r
 	b.order = append(b.order, r)
 	if q != nil {
@@ -342,8 +342,17 @@ func (b *builder) addInput(in input.Input, err error, o *conf.Object) {
 	case err != nil:
 		b.failed(err)
 	case in != nil:
-		b.inputs = append(b.inputs, boundInput{in, b.target(o)})
+		b.bind(in, b.target(o))
 	}
+}
+
+// bind gives an input the ruleset its messages go to.
+func (b *builder) bind(in input.Input, to *ruleset) {
+	bound := boundInput{Input: in, to: to}
+	if b.globals.RepeatedMsgs {
+		bound.repeats = input.NewRepeats(b.env, to.parsers, to.entry)
+	}
+	b.inputs = append(b.inputs, bound)
 }
 
 // target is the ruleset an input is bound to. An input's ruleset without queue

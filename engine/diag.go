@@ -295,7 +295,7 @@ func (b *builder) bindDiag() {
 	main := &b.order[0].options.Params
 	setIfGiven(&main.TimeoutShutdown, b.diag.params.MainShutdown)
 	setIfGiven(&main.TimeoutEnqueue, b.diag.params.MainEnqueue)
-	b.inputs = append(b.inputs, boundInput{b.diag, b.order[0]})
+	b.bind(b.diag, b.order[0])
 }
 
 func (b *builder) diagInput() *conf.Object {

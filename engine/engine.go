@@ -17,6 +17,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/hashicorp/go-multierror"
+
 	"sysrelay/filter"
 	"sysrelay/input"
 	"sysrelay/message"
@@ -64,6 +66,7 @@ type Engine struct {
 // ruleset is a ruleset with the queue in front of it, if it has one.
 type ruleset struct {
 	*filter.Ruleset
+	parsers message.ParserChain
 	options queue.Options
 	queued  bool
 	queue   *queue.Queue // open from Start on
@@ -77,9 +80,32 @@ func (r *ruleset) entry(ctx context.Context, v message.View) error {
 	return r.Handle(ctx, v)
 }
 
+// boundInput is an input and where its messages go.
 type boundInput struct {
 	input.Input
-	to *ruleset
+	to      *ruleset
+	repeats *input.Repeats // in between, with $RepeatedMsgReduction; else nil
+}
+
+// entry takes the input's messages.
+func (in *boundInput) entry(ctx context.Context, v message.View) error {
+	if in.repeats != nil {
+		return in.repeats.Handle(ctx, v)
+	}
+	return in.to.entry(ctx, v)
+}
+
+// flushRepeats hands on what is said about repeated messages at the end.
+func (e *Engine) flushRepeats() error {
+	ctx, cancel := context.WithTimeout(context.Background(), lastTime)
+	defer cancel()
+	var errs *multierror.Error
+	for _, in := range e.inputs {
+		if in.repeats != nil {
+			errs = multierror.Append(errs, in.repeats.Flush(ctx))
+		}
+	}
+	return errs.ErrorOrNil()
 }
 
 // HasActions tells whether any message could ever go anywhere.

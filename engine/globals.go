@@ -63,6 +63,7 @@ type Globals struct {
 	DropGroup    string `conf:"privdrop.group.name" doc:"Group to become."`
 	DropGroupID  string `conf:"privdrop.group.id" doc:"The same as a number."`
 	KeepGroups   bool   `conf:"privdrop.group.keepsupplemental" doc:"Keep the supplementary groups."`
+	RepeatedMsgs bool   `conf:"repeatedmsgreduction" doc:"$RepeatedMsgReduction: of messages of one input that repeat each other only the first is handed on, and then how often that was."`
 	MaxOpenFiles int    `conf:"maxopenfiles" doc:"Limit of open files to ask the system for."`
 
 	conf.StreamDefaults
@@ -71,7 +72,6 @@ type Globals struct {
 
 // WithoutEffect are the parameters of global() that are accepted and do nothing.
 type WithoutEffect struct {
-	RepeatedMsgs    bool     `conf:"repeatedmsgreduction" doc:"$RepeatedMsgReduction: repeated messages are not summed up." status:"none"`
 	ActionWorker    int      `conf:"default.action.queue.timeoutworkerthreadshutdown" default:"60000" doc:"Idle workers cost nothing." status:"none"`
 	RulesetWorker   int      `conf:"default.ruleset.queue.timeoutworkerthreadshutdown" default:"60000" doc:"Idle workers cost nothing." status:"none"`
 	JanitorInterval int      `conf:"janitor.interval" default:"10" doc:"Idle files are looked for as often as their closeTimeout asks." status:"none"`

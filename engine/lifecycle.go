@@ -110,7 +110,7 @@ func (e *Engine) Run(ctx context.Context) error {
 		own     = startStage(1, func(_ int, ctx context.Context) error { return e.log.Run(ctx, e.order[0].entry) })
 		watch   = startStage(len(e.limits), e.watchPolicies)
 		inputs  = startStage(len(e.inputs), func(i int, ctx context.Context) error {
-			return e.inputs[i].Run(ctx, e.inputs[i].to.entry)
+			return e.inputs[i].Run(ctx, e.inputs[i].entry)
 		})
 	)
 	e.log.Log(6, e.origin("start"))
@@ -121,7 +121,7 @@ func (e *Engine) Run(ctx context.Context) error {
 	}
 	e.log.Log(6, e.origin(fmt.Sprintf("exiting on signal %d.", e.signal.Load())))
 	errs := multierror.Append(nil, err)
-	errs = multierror.Append(errs, watch.stop(), inputs.stopWithin(e.inputsTime(), "inputs"), own.stopWithin(lastTime, "own messages"))
+	errs = multierror.Append(errs, watch.stop(), inputs.stopWithin(e.inputsTime(), "inputs"), own.stopWithin(lastTime, "own messages"), e.flushRepeats())
 	for _, q := range queues {
 		errs = multierror.Append(errs, q.stop())
 	}

@@ -196,7 +196,7 @@ func (w *world) begin(t tester, text, ruleset string) {
 	if ruleset != "" {
 		to = w.rulesets[ruleset]
 	}
-	w.inputs = append(w.inputs, boundInput{w.input, to})
+	w.inputs = append(w.inputs, boundInput{Input: w.input, to: to})
 	if err := w.Start(); err != nil {
 		t.Fatal(err)
 	}

@@ -92,12 +92,14 @@ const (
 	SocketFull
 	// Sampled: not among those a queue's samplingInterval keeps.
 	Sampled
+	// Repeated: said the same as the message before it ($RepeatedMsgReduction).
+	Repeated
 	reasons
 )
 
 var reasonNames = [reasons]string{"queue.full", "discard.mark", "suspended", "unacceptable",
 	"shutdown", "ratelimit", "not.allowed", "bad.frame", "disk.full", "damaged", "stopped", "socket.full",
-	"sampled"}
+	"sampled", "repeated"}
 
 func (r Reason) String() string { return reasonNames[r] }
 
