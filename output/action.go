@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -61,6 +62,9 @@ type Action struct {
 	// in the queue's ledger or is still the caller's.
 	ledger message.Ledger
 	spells spells
+
+	insideMu sync.Mutex
+	inside   int // messages the output has taken but not delivered, as last counted
 }
 
 // NewAction puts the machinery of an action around an output. It opens nothing.
@@ -231,8 +235,34 @@ func (a *Action) write(ctx context.Context, v message.View) (message.View, error
 	}
 	delivered := v.Len() - rest.Len()
 	a.ledger.Receive(delivered)
-	a.ledger.Deliver(delivered)
+	a.settle(delivered)
 	return rest, err
+}
+
+// holder is an output that keeps messages in memory for a while before it
+// delivers them.
+type holder interface {
+	// Held is how many messages it holds now.
+	Held() int
+}
+
+// settle counts as delivered what the output no longer holds, after it took that
+// many messages.
+func (a *Action) settle(taken int) {
+	h, ok := a.out.(holder)
+	if !ok {
+		a.ledger.Deliver(taken)
+		return
+	}
+	a.insideMu.Lock()
+	defer a.insideMu.Unlock()
+	now := h.Held()
+	// More than before, without having taken any: a Write is under way that counts
+	// them itself.
+	if done := taken + a.inside - now; done >= 0 {
+		a.ledger.Deliver(done)
+		a.inside = now
+	}
 }
 
 // held decides about messages the output cannot take now: wait, hand them back
@@ -347,11 +377,13 @@ func (a *Action) tick(ctx context.Context) {
 	}
 	defer func() { <-a.turn }()
 	a.out.(ticker).Tick(ctx)
+	a.settle(0)
 }
 
 // Hup closes files, so that they are opened anew.
 func (a *Action) Hup() {
 	a.out.Hup()
+	a.settle(0)
 	if a.errors != nil {
 		a.errors.close()
 	}
@@ -372,6 +404,10 @@ func (a *Action) Close() error {
 	defer func() { <-a.turn }()
 	a.limit.close()
 	err := a.out.Close()
+	a.settle(0)
+	if a.inside > 0 {
+		a.ledger.Discard(message.ShutdownTimeout, a.inside)
+	}
 	if a.errors != nil {
 		err = errors.Join(err, a.errors.close())
 	}

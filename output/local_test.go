@@ -128,3 +128,50 @@ func TestUserTerminals(t *testing.T) {
 		t.Error("no user is accepted")
 	}
 }
+
+// TestPipeTakesPart: a message of which the pipe has taken only the beginning is
+// not delivered yet; once the rest is written, it is, without being repeated.
+func TestPipeTakesPart(t *testing.T) {
+	name := filepath.Join(t.TempDir(), "pipe")
+	must(t, unix.Mkfifo(name, 0o600))
+	r, err := os.OpenFile(name, os.O_RDWR, 0)
+	must(t, err)
+	defer r.Close()
+	d, _ := deps(map[string]message.Template{"lf": textTemplate{after: "\n"}})
+	o, err := NewOMPipe(OMPipeModule{Template: "lf"}, OMPipeParams{Pipe: name}, d)
+	must(t, err)
+	defer o.Close()
+	large := strings.Repeat("l", 100_000)
+	if n, err := o.Write(t.Context(), batch("small", large, "after")); n != 1 || err == nil || !strings.Contains(err.Error(), "is full") {
+		t.Fatalf("Write = %d, %v; want 1 and that it is full", n, err)
+	}
+	got := make([]byte, 0, 200_000)
+	read := func() {
+		n, err := r.Read(got[len(got):cap(got)])
+		must(t, err)
+		got = got[:len(got)+n]
+	}
+	read()
+	must(t, o.TryResume(t.Context()))
+	// Somebody else comes first.
+	write(t, o, "other")
+	write(t, o, large, "after")
+	read()
+	if want := "small\n" + large + "\nother\nafter\n"; string(got) != want {
+		t.Errorf("the pipe has %d bytes, want %d: ends in %q", len(got), len(want), got[max(0, len(got)-30):])
+	}
+	// A pipe opened anew gets it whole.
+	if n, err := o.Write(t.Context(), batch(large)); n != 0 || err == nil {
+		t.Fatalf("Write = %d, %v", n, err)
+	}
+	got = got[:0]
+	read()
+	o.(*ompipe).reopen = true
+	must(t, o.TryResume(t.Context()))
+	got = got[:0]
+	n, err := o.Write(t.Context(), batch("x"+large))
+	read()
+	if !strings.HasPrefix(string(got), "xl") {
+		t.Errorf("after opening anew %d, %v, it has %.20q", n, err, got)
+	}
+}

@@ -49,8 +49,9 @@ type logFile struct {
 	// retryRotation is when a rotation that failed may be tried again.
 	retryRotation time.Time
 
-	held  lines // gathered with flushOnTXEnd=off
-	since time.Time
+	held     lines // gathered with flushOnTXEnd=off
+	since    time.Time
+	reported string // why holding them could not end, at the last flush in the background
 }
 
 // write appends the lines with one write and returns how many messages are in
@@ -277,6 +278,19 @@ func (f *logFile) flush(now time.Time) error {
 	n, err := f.write(&f.held, now)
 	f.held.drop(n)
 	f.since = now
+	return err
+}
+
+// news is err, once: what fails every second is not reported every second.
+func (f *logFile) news(err error) error {
+	text := ""
+	if err != nil {
+		text = err.Error()
+	}
+	if text == f.reported {
+		return nil
+	}
+	f.reported = text
 	return err
 }
 

@@ -257,6 +257,17 @@ func (o *omfile) TryResume(context.Context) error {
 // tidyEvery is how often rotated files are looked at for their age.
 const tidyEvery = time.Hour
 
+// Held implements holder.
+func (o *omfile) Held() (n int) {
+	if o.gather == 0 {
+		return 0
+	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.each(func(f *logFile) error { n += len(f.held.ends); return nil })
+	return n
+}
+
 // TickEvery implements ticker.
 func (o *omfile) TickEvery() time.Duration {
 	every := time.Duration(0)
@@ -284,7 +295,7 @@ func (o *omfile) Tick(context.Context) {
 		if o.flush == 0 || now.Sub(f.since) < o.flush {
 			return nil
 		}
-		return f.flush(now)
+		return f.news(f.flush(now))
 	})
 	o.each(func(f *logFile) error {
 		if f.file == nil || !f.due(now) {

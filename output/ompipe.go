@@ -23,6 +23,10 @@ type OMPipeParams struct {
 	TryResumeReopen bool   `conf:"tryresumereopen" doc:"Open the pipe anew when the action is resumed." status:"full"`
 }
 
+// pipeAtomic is how many bytes a pipe takes as a whole or not at all; see PIPE_BUF
+// in pipe(7).
+const pipeAtomic = 4096
+
 // ompipe writes to a named pipe and never waits for its reader: a pipe that is
 // full suspends the action.
 type ompipe struct {
@@ -33,7 +37,8 @@ type ompipe struct {
 	mu   sync.Mutex
 	fd   int // -1: closed
 	out  lines
-	rest []byte // of a message of which the pipe took only a part
+	half []byte // a message of which the pipe did not take all at once
+	rest []byte // what it has not got of it
 }
 
 // NewOMPipe makes the output of action(type="ompipe"). It opens nothing.
@@ -49,25 +54,58 @@ func NewOMPipe(m OMPipeModule, p OMPipeParams, d Deps) (Output, error) {
 func (o *ompipe) Write(_ context.Context, v message.View) (int, error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if err := o.open(); err != nil {
-		return 0, err
+	err := o.open()
+	if err == nil {
+		err = o.finish()
 	}
-	if err := o.finish(); err != nil {
+	if err != nil {
 		return 0, err
 	}
 	o.out.reset()
+	written := 0
 	for i := range v.Len() {
+		at := len(o.out.buf)
 		o.out.buf = o.tpl.Append(o.out.buf, v.At(i))
+		if len(o.half) > 0 && string(o.out.buf[at:]) == string(o.half) {
+			// The pipe has all of it meanwhile.
+			o.half, o.out.buf = o.half[:0], o.out.buf[:at]
+		}
 		o.out.end(false)
+		if len(o.out.buf) < pipeAtomic && i+1 < v.Len() {
+			continue
+		}
+		n, err := o.writeParts()
+		written += n
+		if err != nil {
+			return written, err
+		}
+		o.out.reset()
 	}
-	n, err := o.write(o.out.buf)
-	count, end := o.out.whole(n)
-	if n > end {
-		// The pipe has the beginning of a message: the rest of it must come next.
-		o.rest = append(o.rest[:0], o.out.buf[n:o.out.ends[count]]...)
-		count++
+	return written, nil
+}
+
+// writeParts writes the messages at hand in parts the pipe takes as a whole or
+// not at all, and returns how many it took.
+func (o *ompipe) writeParts() (count int, err error) {
+	for from := 0; count < len(o.out.ends); {
+		upto, end := count+1, o.out.ends[count]
+		for upto < len(o.out.ends) && o.out.ends[upto]-from <= pipeAtomic {
+			end = o.out.ends[upto]
+			upto++
+		}
+		n, err := o.write(o.out.buf[from:end])
+		if err != nil {
+			if n > 0 {
+				// It is one that is larger. The rest of it must come next, and it counts when all
+				// is written.
+				o.half = append(o.half[:0], o.out.buf[from:end]...)
+				o.rest = append(o.rest[:0], o.half[n:]...)
+			}
+			return count, err
+		}
+		count, from = upto, end
 	}
-	return count, err
+	return count, nil
 }
 
 // finish writes what is left of a message.
@@ -119,7 +157,10 @@ func (o *ompipe) close() {
 		_ = unix.Close(o.fd)
 		o.fd = -1
 	}
-	o.rest = o.rest[:0]
+	if len(o.rest) > 0 {
+		// What was begun is given up, and written again as a whole.
+		o.half, o.rest = o.half[:0], o.rest[:0]
+	}
 }
 
 // TryResume implements Output: it writes what is left of the last message.
