@@ -24,6 +24,9 @@ type Error struct {
 func (e *Error) Error() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s:%d:%d: %s", e.File, e.Pos.Line, e.Col, e.Msg)
+	if e.Why != "" {
+		b.WriteString(": " + e.Why)
+	}
 	if e.Line != "" {
 		fmt.Fprintf(&b, "\n    %s\n    %s^", e.Line, caretIndent(e.Line, e.Col))
 	}

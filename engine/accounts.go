@@ -39,6 +39,9 @@ func (e *Engine) Accounts() []AccountOf {
 		}
 		all = append(all, AccountOf{"action", a.Name(), a.Ledger().Read()})
 	}
+	for _, m := range e.missing {
+		all = append(all, AccountOf{"action", m.name, m.ledger.Read()})
+	}
 	return all
 }
 

@@ -30,6 +30,10 @@ type builder struct {
 	mainQueue *conf.Object
 	errs      *multierror.Error
 	fileLocks output.FileLocks
+	rsyslog   rsyslogParams
+	asked     map[string]bool // kinds of objects that were asked for
+	reported  map[reported]bool
+	leftOut   []string // names of parsers that are known and not there
 }
 
 // New builds a configuration. The error is a *multierror.Error of everything
@@ -37,7 +41,8 @@ type builder struct {
 func New(cfg *conf.Config, o Options) (*Engine, error) {
 	env := message.NewEnv("localhost")
 	e := &Engine{opts: o, env: env, log: newOwnLog(o, env), rulesets: map[string]*ruleset{}}
-	b := &builder{Engine: e, cfg: cfg, modules: map[string]*conf.Object{}, templates: map[string]message.Template{}}
+	b := &builder{Engine: e, cfg: cfg, modules: map[string]*conf.Object{}, templates: map[string]message.Template{},
+		rsyslog: newRsyslogParams(), asked: map[string]bool{}, reported: map[reported]bool{}}
 	b.readGlobals()
 	b.loadModules()
 	b.makeDiag()
@@ -48,7 +53,14 @@ func New(cfg *conf.Config, o Options) (*Engine, error) {
 	b.compileRulesets()
 	b.makeInputs()
 	b.bindDiag()
+	b.unsupportedObjects()
 	return e, b.errs.ErrorOrNil()
+}
+
+// reported is an error that has been reported.
+type reported struct {
+	at  conf.Pos
+	msg string
 }
 
 func (b *builder) failed(err error) {
@@ -60,6 +72,12 @@ func (b *builder) failed(err error) {
 	}
 	if e := (*conf.Error)(nil); errors.As(err, &e) {
 		b.cfg.Quote(e)
+		// A module() is decoded again for each of its objects.
+		key := reported{e.Pos, e.Msg}
+		if b.reported[key] {
+			return
+		}
+		b.reported[key] = true
 	}
 	b.errs = multierror.Append(b.errs, err)
 }
@@ -80,6 +98,7 @@ func (b *builder) decodeOver(module, o *conf.Object, into ...any) bool {
 }
 
 func (b *builder) objects(kind string) (found []*conf.Object) {
+	b.asked[kind] = true
 	for _, s := range b.cfg.Stmts {
 		if o, ok := s.(*conf.Object); ok && o.Kind == kind {
 			found = append(found, o)
@@ -112,9 +131,15 @@ func (b *builder) loadModules() {
 		}
 		name := conf.ModuleName(p.Values[0])
 		if !knownModule(name) {
-			b.errorf(p.ValuePos, conf.DidYouMean(name, moduleNames()), "there is no module %q", p.Values[0])
+			if b.unsupportedModule(name, o) {
+				continue
+			}
+			b.errorf(p.ValuePos, conf.DidYouMean(name, append(moduleNames(), b.rsyslog.modules()...)), "there is no module %q", p.Values[0])
 			continue
 		}
+		into := b.moduleParams(name)
+		o = b.known(name, o, into...)
+		b.decode(o, into...)
 		b.modules[name] = o
 	}
 }
@@ -260,7 +285,10 @@ func (b *builder) action(o *conf.Object) (filter.Action, error) {
 	}
 	kind, ok := b.findOutput(conf.ModuleName(p.Values[0]))
 	if !ok {
-		return nil, b.cfg.Errorf(p.ValuePos, conf.DidYouMean(p.Values[0], outputNames()),
+		if name := conf.ModuleName(p.Values[0]); b.rsyslog.has(name) {
+			return b.unsupportedAction(name, o), nil
+		}
+		return nil, b.cfg.Errorf(p.ValuePos, conf.DidYouMean(p.Values[0], append(outputNames(), b.rsyslog.modules()...)),
 			"there is no output module %q", p.Values[0])
 	}
 	a, err := kind.make(b, o)

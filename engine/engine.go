@@ -11,14 +11,17 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/hashicorp/go-multierror"
 
+	"sysrelay/conf"
 	"sysrelay/filter"
 	"sysrelay/input"
 	"sysrelay/message"
@@ -53,6 +56,7 @@ type Engine struct {
 	rulesets map[string]*ruleset // by lower-case name
 	order    []*ruleset          // main queue first
 	actions  []*output.Action
+	missing  []*missingAction
 	inputs   []boundInput
 	resolver *input.Resolver
 	limits   []*input.RateLimit // ratelimit() objects
@@ -111,13 +115,23 @@ func (e *Engine) flushRepeats() error {
 // HasActions tells whether any message could ever go anywhere.
 func (e *Engine) HasActions() bool { return len(e.actions) > 0 }
 
-// AbortsOnUnclean tells whether the daemon may not start with errors in its
-// configuration. as rsyslog: off by default; under our own name on by default.
-func (e *Engine) AbortsOnUnclean() bool {
-	if e.globals.AbortOnUnclean.Given {
+// AbortsOn tells whether the daemon may not start with these errors in its
+// configuration. as rsyslog: any forbid it if the configuration says so, otherwise
+// none; under our own name and if it says nothing, errors do, but not what is
+// merely unsupported.
+func (e *Engine) AbortsOn(errs []error) bool {
+	switch {
+	case len(errs) == 0:
+		return false
+	case e.globals.AbortOnUnclean.Given:
 		return e.globals.AbortOnUnclean.Value
+	case e.opts.Compat:
+		return false
 	}
-	return !e.opts.Compat
+	return slices.ContainsFunc(errs, func(err error) bool {
+		c := (*conf.Error)(nil)
+		return !errors.As(err, &c) || c.Severity == conf.Wrong
+	})
 }
 
 // inputsTime is how long inputs may take to end.

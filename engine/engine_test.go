@@ -38,7 +38,7 @@ func start(t *testing.T, text string) *running {
 		t.Fatal(err)
 	}
 	e, err := New(cfg, Options{Program: "sysrelay", Version: "test"})
-	if err != nil {
+	if e.AbortsOn(singly(err)) {
 		t.Fatal(err)
 	}
 	if err := e.Start(); err != nil {

@@ -74,7 +74,8 @@ func inputOf[M, P any](name string, make func(M, P, input.Deps) (input.Input, er
 			if err := b.decodeModule(module, &m); err != nil {
 				return nil, err
 			}
-			if err := b.cfg.Decode(o, &inputHead{}, &p); err != nil {
+			into := []any{&inputHead{}, &p}
+			if err := b.cfg.Decode(b.known(name, o, into...), into...); err != nil {
 				return nil, err
 			}
 			in, err := make(m, p, b.inputDeps())
@@ -132,7 +133,8 @@ func outputOf[M, P any](name string, make func(M, P, output.Deps) (output.Output
 			if err := b.decodeModule(b.modules[name], &m); err != nil {
 				return nil, err
 			}
-			if err := b.cfg.Decode(o, &actionHead{}, &a, &q, &p); err != nil {
+			into := []any{&actionHead{}, &a, &q, &p}
+			if err := b.cfg.Decode(b.known(name, o, into...), into...); err != nil {
 				return nil, err
 			}
 			out, err := make(m, p, b.outputDeps())
@@ -153,6 +155,25 @@ func moduleTitle(name string) string {
 	return name
 }
 
+// moduleParams are the structs of a module's module() object.
+func (b *builder) moduleParams(name string) []any {
+	into := []any{&moduleHead{}}
+	for _, k := range inputKinds() {
+		if k.name == name {
+			module, _ := k.docs()
+			return append(into, module)
+		}
+	}
+	if k, ok := b.findOutput(name); ok && k.docs != nil {
+		module, _ := k.docs()
+		return append(into, module)
+	}
+	if name == "imdiag" {
+		into = append(into, &DiagParams{})
+	}
+	return into
+}
+
 // decodeModule decodes a module() object, or the defaults if there is none.
 func (b *builder) decodeModule(module *conf.Object, into any) error {
 	if module == nil {
@@ -170,7 +191,10 @@ func (b *builder) input(o *conf.Object) (input.Input, error) {
 	name := conf.ModuleName(p.Values[0])
 	i := slices.IndexFunc(inputKinds(), func(k inputKind) bool { return k.name == name })
 	if i < 0 {
-		return nil, b.cfg.Errorf(p.ValuePos, conf.DidYouMean(name, moduleNames()), "there is no input module %q", p.Values[0])
+		if b.unsupportedInput(name, o) {
+			return nil, nil
+		}
+		return nil, b.cfg.Errorf(p.ValuePos, conf.DidYouMean(name, append(moduleNames(), b.rsyslog.modules()...)), "there is no input module %q", p.Values[0])
 	}
 	if inputKinds()[i].make == nil {
 		return nil, b.cfg.Errorf(p.ValuePos, "", "module %q has no input() objects: loading it is enough", name)
@@ -206,7 +230,7 @@ func outputNames() (names []string) {
 }
 
 func moduleNames() []string {
-	names := append(outputNames(), "imdiag")
+	names := append(outputNames(), "imdiag", "pmrfc3164", "pmrfc5424")
 	for _, k := range inputKinds() {
 		names = append(names, k.name)
 	}

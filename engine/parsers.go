@@ -28,6 +28,9 @@ func (b *builder) readParsers() {
 		case "pmrfc5424":
 			b.addParser5424(o)
 		default:
+			if b.unsupportedParser(o) {
+				continue
+			}
 			b.errorf(o.Pos, "the parsers are pmrfc3164 and pmrfc5424", "there is no parser module %q", o.Value("type"))
 		}
 	}
@@ -58,10 +61,16 @@ func (b *builder) chain(names []string, o *conf.Object) message.ParserChain {
 	for _, n := range names {
 		p, ok := b.parsers[n]
 		if !ok {
+			if b.isLeftOut(n) {
+				continue
+			}
 			b.errorf(o.Param("parser").ValuePos, conf.DidYouMean(n, b.parserNames()), "there is no parser %q", n)
 			continue
 		}
 		parsers = append(parsers, p)
+	}
+	if len(parsers) == 0 && len(names) > 0 {
+		return b.chain(nil, nil)
 	}
 	return message.NewParserChain(b.env, parsers...)
 }

@@ -94,12 +94,14 @@ const (
 	Sampled
 	// Repeated: said the same as the message before it ($RepeatedMsgReduction).
 	Repeated
+	// NotSupported: for an action whose module there is not.
+	NotSupported
 	reasons
 )
 
 var reasonNames = [reasons]string{"queue.full", "discard.mark", "suspended", "unacceptable",
 	"shutdown", "ratelimit", "not.allowed", "bad.frame", "disk.full", "damaged", "stopped", "socket.full",
-	"sampled", "repeated"}
+	"sampled", "repeated", "unsupported"}
 
 func (r Reason) String() string { return reasonNames[r] }
 

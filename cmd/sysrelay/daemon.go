@@ -61,8 +61,8 @@ func (d *daemon) start() int {
 	if slices.ContainsFunc(flatten(unread), isFatal) {
 		return d.runFailed(unreadable)
 	}
-	if problems != nil && e.AbortsOnUnclean() {
-		fmt.Fprintf(d.stderr, "%s: the configuration has errors, and global(abortOnUncleanConfig) does not allow "+
+	if e.AbortsOn(flatten(problems)) {
+		fmt.Fprintf(d.stderr, "%s: the configuration is not clean, and global(abortOnUncleanConfig) does not allow "+
 			"to start with them\n", d.program)
 		return 2
 	}

@@ -75,6 +75,8 @@ Status: **full** works as in rsyslog; **part** works with what the remark says;
 func writeMarkdown(w io.Writer, m *engine.Manual) {
 	io.WriteString(w, compatibilityHead)
 	io.WriteString(w, engine.Differences())
+	fmt.Fprintf(w, "\n## Modules that are not there\n\nThey are known with their parameters, and reported as unsupported: %s.\n",
+		strings.Join(engine.UnsupportedModules(), ", "))
 	for _, page := range m.Pages {
 		fmt.Fprintf(w, "\n## %s\n", page.Name)
 		for _, s := range page.Sections {
