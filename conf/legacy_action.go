@@ -328,6 +328,10 @@ func (a *actionLine) module(o *Object) bool {
 		a.add(o, at, "file", name)
 	case "omusrmsg":
 		a.add(o, at, "users", a.span(" \t;"))
+	case "omruleset":
+		if name := strings.TrimSpace(a.span(" \t;")); name != "" {
+			a.add(o, at, "rulesetName", name)
+		}
 	case "omrelp":
 		return a.relp(o)
 	case "ommysql", "ompgsql":

@@ -243,7 +243,7 @@ type rulesetSource struct {
 
 func (b *builder) addRuleset(src rulesetSource, q *queue.Options) {
 	compiled, err := filter.Compile(filter.Deps{
-		Env: b.env, Parsers: src.parsers, Action: b.action,
+		Env: b.env, Parsers: src.parsers, Action: b.action, Copies: b.copies,
 		Ruleset: b.compiled, Template: b.template, Lookup: b.lookupTable, Log: b.log.Log,
 	}, src.name, src.stmts)
 	if err != nil {
@@ -254,7 +254,10 @@ func (b *builder) addRuleset(src rulesetSource, q *queue.Options) {
 	b.order = append(b.order, r)
 	if q != nil {
 		r.setQueue(*q)
-		compiled.SetQueue(r.entry)
+		// as rsyslog: a ruleset with a queue of type Direct is a part of its callers.
+		if !strings.EqualFold(string(q.Params.Type), string(queue.Direct)) {
+			compiled.SetQueue(r.entry)
+		}
 	}
 }
 
@@ -275,6 +278,22 @@ func (b *builder) compiled(name string) (*filter.Ruleset, bool) {
 func (b *builder) template(name string) (message.Template, bool) {
 	t, ok := b.templates[name]
 	return t, ok
+}
+
+// copyParams are the parameters of omruleset.
+type copyParams struct {
+	Ruleset  string `conf:"rulesetname,required" doc:"Ruleset that gets copies of the messages."`
+	Template string `conf:"template" doc:"Not used: what is handed on is the message." status:"none"`
+}
+
+// copies tells whether an action is omruleset, which is the rules' own business.
+func (b *builder) copies(o *conf.Object) (ruleset string, is bool, err error) {
+	if conf.ModuleName(o.Value("type")) != "omruleset" {
+		return "", false, nil
+	}
+	var p copyParams
+	err = b.cfg.Decode(o, &actionHead{}, &p)
+	return p.Ruleset, true, err
 }
 
 // action makes the action of an action() object; nil if it is switched off.

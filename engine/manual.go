@@ -40,6 +40,7 @@ func NewManual() *Manual {
 		m.add(k.name, section(`module(load="builtin:`+k.name+`")`, module),
 			section(`action(type="`+k.name+`")`, object))
 	}
+	m.add("omruleset", section(`action(type="omruleset")`, &copyParams{}))
 	m.add("action", section("action()", &actionHead{}, &output.ActionParams{}))
 	m.add("queue", section("main_queue(), ruleset(), action()", &queue.Params{}))
 	m.add("global", section("global()", &Globals{}))

@@ -73,6 +73,12 @@ func (c *compiler) statement(s conf.Stmt) statement {
 }
 
 func (c *compiler) action(o *conf.Object) statement {
+	if name, is, err := c.deps.Copies(o); err != nil {
+		c.errs = multierror.Append(c.errs, err)
+		return nil
+	} else if is {
+		return c.copyTo(o.Pos, name)
+	}
 	a, err := c.deps.Action(o)
 	if err != nil {
 		c.errs = multierror.Append(c.errs, err)

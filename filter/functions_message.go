@@ -40,7 +40,7 @@ func parseJSON(c *compiler, f *conf.Func, a []expr) expr {
 	return boolExpr(func(e *eval, m *message.Message) bool {
 		v, _, err := env.ParseJSON(t(e, m))
 		if err == nil {
-			err = m.AddVar(path, v)
+			_ = m.AddVar(path, v) // as rsyslog: that it has no place there is no failure
 		}
 		e.fail(err != nil)
 		return err != nil

@@ -136,7 +136,7 @@ func (f *tableFile) data() (*tableData, error) {
 	}
 	for i, entry := range f.Table {
 		key := indexText(entry.Index)
-		if entry.Value == nil || key == "" {
+		if entry.Value == nil || entry.Index == nil {
 			return nil, fmt.Errorf("entry %d lacks its index or its value", i+1)
 		}
 		if !d.numeric {

@@ -209,7 +209,11 @@ func (x *pass) settle(v message.View) {
 // put gives v to the queue of another ruleset. as rsyslog: that has no effect
 // on failover.
 func (x *pass) put(to message.Handler, v message.View) {
-	err := x.copyTo(to, v)
+	x.given(v, x.copyTo(to, v))
+}
+
+// given notes what came of giving v to another ruleset.
+func (x *pass) given(v message.View, err error) {
 	for i := range v.Len() {
 		x.marks[v.Index(i)] |= taken
 	}
@@ -232,7 +236,11 @@ func (x *pass) copyTo(to message.Handler, v message.View) error {
 	x.copied.Reset()
 	v.CopyTo(&x.copied)
 	given := x.copied.All()
-	err := to(x.ctx, given)
+	return givenBack(v, given, to(x.ctx, given))
+}
+
+// givenBack is the error of a handler that was given copies of v, in terms of v.
+func givenBack(v, given message.View, err error) error {
 	if err == nil {
 		return nil
 	}

@@ -18,6 +18,9 @@ type Deps struct {
 	Parsers message.ParserChain
 	// Action makes an action; it is called in the order of the text.
 	Action func(o *conf.Object) (Action, error)
+	// Copies tells whether an action() is omruleset, and which ruleset it gives
+	// copies to.
+	Copies func(o *conf.Object) (ruleset string, is bool, err error)
 	// Ruleset finds the target of a call. It is used by Link, and by
 	// call_indirect while messages flow.
 	Ruleset func(name string) (*Ruleset, bool)
@@ -79,6 +82,9 @@ func (r *Ruleset) SetQueue(put message.Handler) { r.queue = put }
 // complete supplies what a caller that has no templates, tables or counters left
 // out.
 func (d Deps) complete() Deps {
+	if d.Copies == nil {
+		d.Copies = func(*conf.Object) (string, bool, error) { return "", false, nil }
+	}
 	if d.Ruleset == nil {
 		d.Ruleset = func(string) (*Ruleset, bool) { return nil, false }
 	}
@@ -104,13 +110,13 @@ func (r *Ruleset) Link() error {
 		switch {
 		case !ok:
 			errs = multierror.Append(errs, &conf.Error{Pos: c.pos, Msg: fmt.Sprintf("call of unknown ruleset %q", c.name)})
-		case to.queue == nil && (to == r || to.reach(nil, func(n *Ruleset) bool { return n == r })):
+		case to.queue == nil && (to == r || to.reach(nil, true, func(n *Ruleset) bool { return n == r })):
 			errs = multierror.Append(errs, &conf.Error{Pos: c.pos, Msg: fmt.Sprintf("rulesets %q and %q call each other for ever", r.Name, c.name)})
 		default:
 			c.to = to
 		}
 	}
-	r.single = r.single || r.reach(nil, func(n *Ruleset) bool { return n.single })
+	r.single = r.single || r.reach(nil, false, func(n *Ruleset) bool { return n.single })
 	r.ordered = r.order()
 	return errs.ErrorOrNil()
 }
@@ -126,18 +132,19 @@ func (r *Ruleset) Callees() (known []*Ruleset, others bool) {
 	return known, r.indirect
 }
 
-// reach tells whether a ruleset for which is holds is run as a part of r.
-func (r *Ruleset) reach(seen map[*Ruleset]bool, is func(*Ruleset) bool) bool {
+// reach tells whether a ruleset for which is holds is run as a part of r; with
+// copies also whether one is given copies by r without a queue between them.
+func (r *Ruleset) reach(seen map[*Ruleset]bool, copies bool, is func(*Ruleset) bool) bool {
 	if seen == nil {
 		seen = map[*Ruleset]bool{}
 	}
 	for _, c := range r.calls {
 		to, ok := c.target()
-		if !ok || to.queue != nil || seen[to] {
+		if !ok || to.queue != nil || seen[to] || c.copies && !copies {
 			continue
 		}
 		seen[to] = true
-		if is(to) || to.reach(seen, is) {
+		if is(to) || to.reach(seen, copies, is) {
 			return true
 		}
 	}

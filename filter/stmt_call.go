@@ -15,6 +15,8 @@ type call struct {
 	find  func(name string) (*Ruleset, bool)
 	to    *Ruleset // set by Link
 	meets bool     // see parting
+	// copies is set for omruleset.
+	copies bool
 }
 
 // target is the ruleset called, linked or not.

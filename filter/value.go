@@ -58,7 +58,7 @@ func (v *value) string(e *eval) []byte {
 		return e.number(v.num)
 	case jsonKind:
 		at := len(e.buf)
-		e.buf = v.json.AppendText(e.buf)
+		e.buf = v.json.AppendCopied(e.buf) // as rsyslog, which copies what it reads
 		return e.since(at)
 	}
 	return v.text

@@ -14,6 +14,9 @@ const (
 	JSONSpaced JSONStyle = iota
 	// JSONPlain is `{"a":1}`, as $!all-json-plain and compactJsonString give it.
 	JSONPlain
+	// JSONCopied is JSONSpaced with numbers as a copy has them, which has forgotten
+	// how they were written.
+	JSONCopied
 )
 
 // AppendJSON appends v as JSON, byte for byte as libfastjson prints it.
@@ -26,6 +29,9 @@ func (v Value) AppendJSON(dst []byte, style JSONStyle) []byte {
 	case KindInt:
 		return strconv.AppendInt(dst, v.num, 10)
 	case KindFloat:
+		if style == JSONCopied {
+			v.str = ""
+		}
 		return v.appendFloat(dst)
 	case KindString:
 		return appendJSONString(dst, v.str)
@@ -41,19 +47,19 @@ func (v Value) appendMembers(dst []byte, style JSONStyle, braces string) []byte 
 		if i > 0 {
 			dst = append(dst, ',')
 		}
-		if style == JSONSpaced {
+		if style != JSONPlain {
 			dst = append(dst, ' ')
 		}
 		if v.kind == KindObject {
 			dst = appendJSONString(dst, v.kids.keys[i])
 			dst = append(dst, ':')
-			if style == JSONSpaced {
+			if style != JSONPlain {
 				dst = append(dst, ' ')
 			}
 		}
 		dst = e.AppendJSON(dst, style)
 	}
-	if style == JSONSpaced {
+	if style != JSONPlain {
 		dst = append(dst, ' ')
 	}
 	return append(dst, braces[1])

@@ -225,7 +225,7 @@ func (m *Message) appendUUID(dst []byte) []byte {
 }
 
 func (m *Message) appendAllJSON(dst []byte, style JSONStyle) []byte {
-	if m.Vars == nil || m.Vars.tree.kind != KindObject {
+	if m.Vars == nil || m.Vars.tree.kind == KindNull {
 		return append(dst, "{}"...)
 	}
 	return m.Vars.tree.AppendJSON(dst, style)

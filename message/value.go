@@ -98,6 +98,9 @@ func (v Value) Str() string {
 // nothing, everything else as JSON.
 func (v Value) AppendText(dst []byte) []byte { return v.appendText(dst, JSONSpaced) }
 
+// AppendCopied appends v as AppendText shows a copy of it.
+func (v Value) AppendCopied(dst []byte) []byte { return v.appendText(dst, JSONCopied) }
+
 func (v Value) appendText(dst []byte, style JSONStyle) []byte {
 	switch v.kind {
 	case KindNull:

@@ -119,6 +119,9 @@ func (m *Message) SetVar(p Path, v Value, reset bool) error {
 // AddVar is SetVar without reset and without the copy: v becomes part of the
 // message and must not be part of anything else. JSON that was just read keeps
 // the form of its numbers this way.
+//
+// as rsyslog: JSON of any kind can become a whole tree that is still empty. Then
+// nothing can be set below it.
 func (m *Message) AddVar(p Path, v Value) error { return m.setVar(p, v, false) }
 
 func (m *Message) setVar(p Path, v Value, reset bool) error {
@@ -160,7 +163,7 @@ func (v *Vars) root(p Path) *Value {
 
 func (p Path) lookup(v Value) (Value, bool) {
 	if len(p.steps) == 0 {
-		return v, v.kind == KindObject
+		return v, v.kind != KindNull
 	}
 	ok := true
 	for i := range p.steps {
@@ -189,16 +192,16 @@ func (p Path) set(root *Value, v Value, reset bool) error {
 	cs := p.env.VarsCaseSensitive
 	if len(p.steps) == 0 {
 		switch {
-		case v.kind != KindObject:
-			return fmt.Errorf("%s: %w", p.text, ErrContainer)
-		case root.kind != KindObject || reset:
+		case root.kind == KindNull:
 			*root = v
+		case v.kind != KindObject || root.kind != KindObject:
+			return fmt.Errorf("%s: %w", p.text, ErrContainer)
 		default:
 			merge(*root, v, cs)
 		}
 		return nil
 	}
-	if root.kind != KindObject {
+	if root.kind == KindNull {
 		*root = NewObject()
 	}
 	parent, err := p.parent(*root)
@@ -224,6 +227,9 @@ func (p Path) set(root *Value, v Value, reset bool) error {
 // on the way.
 func (p Path) parent(v Value) (Value, error) {
 	cs := p.env.VarsCaseSensitive
+	if v.kind != KindObject {
+		return Value{}, fmt.Errorf("%s: %w", p.text, ErrNotContainer)
+	}
 	for i := range p.steps[:len(p.steps)-1] {
 		s := &p.steps[i]
 		next, ok := s.of(v, cs)

@@ -61,8 +61,6 @@ func decodeVars(b []byte) (*Vars, error) {
 	switch {
 	case d.bad:
 		return nil, fmt.Errorf("%w: bad variables", ErrFrame)
-	case !v.tree.isTree() || !v.local.isTree():
-		return nil, fmt.Errorf("%w: variables are no objects", ErrFrame)
 	case len(d.b) == len(v.uuid):
 		v.hasUUID = true
 		copy(v.uuid[:], d.b)
@@ -71,9 +69,6 @@ func decodeVars(b []byte) (*Vars, error) {
 	}
 	return v, nil
 }
-
-// isTree says whether v can be the root of $! or $.: an object, or nothing yet.
-func (v Value) isTree() bool { return v.kind == KindObject || v.kind == KindNull }
 
 type varsDecoder struct {
 	b   []byte

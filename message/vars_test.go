@@ -65,7 +65,8 @@ func TestSetVar(t *testing.T) {
 		{`set $!a!b 1;set $!a {"c":2}`, `{"a":{"b":1},"c":2}`, nil},
 		{`set $!a!b 1;reset $!a {"c":2}`, `{"a":{"c":2}}`, nil},
 		{`set $!a 1;set $! {"b":2,"A":3}`, `{"a":3,"b":2}`, nil},
-		{`set $!a 1;reset $! {"b":2}`, `{"b":2}`, nil},
+		{`set $!a 1;reset $! {"b":2}`, `{"a":1,"b":2}`, nil},
+		{`set $! [1];set $!a 1`, `[1]`, ErrNotContainer},
 		{`set $!a 1;set $! 5`, `{"a":1}`, ErrContainer},
 		// A new member takes the place of the first one removed.
 		{`set $! {"a":1,"b":2,"c":3};unset $!a;unset $!c;set $!x 4;set $!y 5;set $!z 6`, `{"x":4,"b":2,"y":5,"z":6}`, nil},
@@ -299,9 +300,9 @@ func TestDecodeVarsRejects(t *testing.T) {
 		deep = append(deep, byte(KindObject), 1, 0)
 	}
 	for _, b := range [][]byte{
-		nil, {0}, {99, 0}, {byte(KindInt)}, {byte(KindString), 5, 'x'}, {byte(KindString), 0, 0}, // a string is no tree
+		nil, {0}, {99, 0}, {byte(KindInt)}, {byte(KindString), 5, 'x'}, {byte(KindString), 0},
 		{byte(KindObject), 1, 1, 'a', 0}, {byte(KindObject), 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1},
-		{byte(KindArray), 0, 0}, {0, 0, 1}, {0, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15}, append(deep, 0, 0),
+		{byte(KindArray), 1, 0}, {0, 0, 1}, {0, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15}, append(deep, 0, 0),
 		{0, byte(KindObject), 1, 1, 'a', byte(KindInt)}, {byte(KindFloat), 1, 2, 3}, {byte(KindObject), 1, 0xff, 0xff, 0xff, 0xff, 0xf, 0, 0},
 	} {
 		if v, err := decodeVars(b); !errors.Is(err, ErrFrame) {

@@ -1,0 +1,32 @@
+package filter
+
+import (
+	"sysrelay/conf"
+	"sysrelay/message"
+)
+
+// copyTo is the action omruleset: another ruleset is given copies of the messages.
+// Unlike a call it can neither change the messages nor stop them.
+type copyTo struct{ call }
+
+func (c *compiler) copyTo(pos conf.Pos, name string) statement {
+	s := &copyTo{call{pos: pos, name: name, find: c.deps.Ruleset, copies: true}}
+	c.ruleset.calls = append(c.ruleset.calls, &s.call)
+	return s
+}
+
+func (s *copyTo) run(x *pass, v message.View) {
+	if s.to == nil { // Link has complained
+		return
+	}
+	copied := new(message.Batch)
+	v.CopyTo(copied)
+	given := copied.All()
+	var err error
+	if s.to.queue != nil && x.trace == nil {
+		err = s.to.queue(x.ctx, given)
+	} else {
+		err = s.to.Trace(x.ctx, given, x.trace)
+	}
+	x.given(v, givenBack(v, given, err))
+}
