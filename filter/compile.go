@@ -13,6 +13,7 @@ import (
 type compiler struct {
 	deps    Deps
 	ruleset *Ruleset
+	level   int // of blocks around the statement
 	errs    *multierror.Error
 }
 
@@ -22,6 +23,10 @@ func (c *compiler) errorf(p conf.Pos, suggest, format string, args ...any) {
 
 func (c *compiler) block(stmts []conf.Stmt, top bool) block {
 	var b block
+	if !top {
+		c.level++
+		defer func() { c.level-- }()
+	}
 	for _, s := range stmts {
 		if o, ok := s.(*conf.Object); ok && o.Kind != "action" {
 			if !top {
@@ -50,7 +55,7 @@ func (c *compiler) statement(s conf.Stmt) statement {
 		return c.set(s)
 	case *conf.Unset:
 		if path, ok := c.path(s.Pos, s.Var); ok {
-			return &unset{path: path}
+			return &unset{site: c.site(s.Pos), name: s.Var, path: path}
 		}
 		return nil
 	case *conf.Foreach:
@@ -60,11 +65,11 @@ func (c *compiler) statement(s conf.Stmt) statement {
 	case *conf.ReloadLookup:
 		return c.reloadLookup(s)
 	case *conf.Stop:
-		return stop{}
+		return stop{c.site(s.Pos)}
 	case *conf.Continue: // as rsyslog: does nothing
 		return nil
 	case *conf.Call:
-		to := &call{pos: s.Pos, name: s.Ruleset, find: c.deps.Ruleset}
+		to := &call{site: c.site(s.Pos), name: s.Ruleset, find: c.deps.Ruleset}
 		c.ruleset.calls = append(c.ruleset.calls, to)
 		return to
 	}
@@ -87,7 +92,7 @@ func (c *compiler) action(o *conf.Object) statement {
 	if a == nil { // config.enabled="off"
 		return nil
 	}
-	return &act{pos: o.Pos, to: a}
+	return &act{site: c.site(o.Pos), to: a}
 }
 
 func (c *compiler) priFilter(s *conf.PRIFilter) statement {
@@ -98,5 +103,5 @@ func (c *compiler) priFilter(s *conf.PRIFilter) statement {
 		c.errorf(at, e.Suggest, "selector %q: %s", s.Selector, e.Msg)
 		return nil
 	}
-	return &branch{cond: condition{pos: s.Pos, text: s.Selector, selector: &sel}, then: c.block(s.Then, false)}
+	return &branch{cond: condition{site: c.site(s.Pos), text: s.Selector, parts: c.tracedPRI(s.Pos), selector: &sel}, then: c.block(s.Then, false)}
 }

@@ -151,14 +151,15 @@ func (x expr) selector() *Selector {
 
 // condition is a compiled condition: a selector, or a closure.
 type condition struct {
-	pos      conf.Pos
-	text     string // for the tracer
+	site
+	text     string  // for the tracer, as are
+	parts    *traced // nil unless it is wanted
 	selector *Selector
 	holds    boolFunc
 }
 
 func (c *compiler) condition(x conf.Expr) condition {
-	cond := condition{pos: x.Position(), text: exprText(x)}
+	cond := condition{site: c.site(x.Position()), text: exprText(x), parts: c.traced(x)}
 	if v := c.expr(x); v.pri {
 		cond.selector = v.selector()
 	} else {

@@ -44,10 +44,3 @@ type Action interface {
 	// does not take goes to a failover action next.
 	HasFailover()
 }
-
-// Tracer is told what happens to a message; nil means nobody listens.
-type Tracer interface {
-	Parsed(m *message.Message, parser string)
-	Condition(m *message.Message, where, text string, outcome bool)
-	Action(m *message.Message, where string)
-}

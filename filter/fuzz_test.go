@@ -2,12 +2,23 @@ package filter
 
 import (
 	"context"
+	"fmt"
 	"strings"
 	"testing"
 
 	"sysrelay/conf"
 	"sysrelay/message"
 )
+
+// partsTracer finds conditions whose parts say something else than they do.
+type partsTracer struct{ wrong string }
+
+func (p *partsTracer) Step(_ *message.Message, s Step) {
+	if len(s.Parts) > 0 && s.Parts[0].Level == 0 && s.Parts[0].Text == s.Text && s.Parts[0].Value != fmt.Sprint(s.Holds) &&
+		(s.Parts[0].Value == "true" || s.Parts[0].Value == "false") {
+		p.wrong = fmt.Sprintf("%s: %v, but its parts say %v", s.Text, s.Holds, s.Parts)
+	}
+}
 
 // FuzzCondition evaluates any condition on any message: it must end, without a
 // panic, with the same outcome whether the message is alone or in company, and
@@ -42,6 +53,7 @@ func FuzzCondition(f *testing.F) {
 				}
 			}), nil
 		}
+		deps.Traced = true
 		r, err := Compile(deps, "main", stmts)
 		if err != nil || r.Link() != nil {
 			return
@@ -56,8 +68,13 @@ func FuzzCondition(f *testing.F) {
 		}
 		clear(taken)
 		alone := received(t, []string{text})
-		if err := r.Trace(context.Background(), alone.All(), &noteTracer{}); err != nil {
+		if err := r.Handle(context.Background(), alone.All()); err != nil {
 			t.Fatal(err)
+		}
+		var tracer partsTracer
+		r.Trace(context.Background(), received(t, []string{text}).All(), &tracer)
+		if tracer.wrong != "" && !strings.Contains(cond, "/") {
+			t.Error(tracer.wrong)
 		}
 		if taken[0] != first && !strings.Contains(cond, "/") {
 			t.Errorf("%s: %v in company, %v alone", cond, first, taken[0])

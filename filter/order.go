@@ -112,7 +112,7 @@ func (s *callIndirect) part(x *pass, v message.View, rest int) {
 		case r == nil:
 			x.walk(rest, v)
 			return
-		case r.queue != nil && x.trace == nil:
+		case r.queue != nil:
 			x.put(r.queue, v)
 			x.walk(rest, v)
 			return

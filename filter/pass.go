@@ -12,6 +12,7 @@ import (
 type pass struct {
 	ctx   context.Context
 	trace Tracer
+	level int // of statements around the ruleset being traced
 	eval  eval
 	// These are by index of the batch.
 	messages []message.Message
@@ -54,7 +55,7 @@ const (
 const maxErrors = 4
 
 func (x *pass) begin(ctx context.Context, v message.View, t Tracer) {
-	x.ctx, x.trace, x.depth, x.stops, x.used = ctx, t, 0, 0, 0
+	x.ctx, x.trace, x.level, x.depth, x.stops, x.used = ctx, t, 0, 0, 0, 0
 	x.errs, x.places = x.errs[:0], x.places[:0]
 	x.messages = v.Messages()
 	if n := len(x.messages); cap(x.marks) < n {
@@ -72,7 +73,7 @@ func (x *pass) parse(v message.View, chain message.ParserChain) {
 		if m.Flags&message.Parsed == 0 {
 			parser := chain.Parse(m)
 			if x.trace != nil {
-				x.trace.Parsed(m, parser)
+				x.trace.Step(m, Step{Kind: StepParsed, Text: parser})
 			}
 		}
 		x.pris[at] = uint8(min(m.PRI>>3, facilities-1)<<3 | m.PRI&7)

@@ -13,7 +13,7 @@ var propertyOps = []string{"contains", "contains_i", "isequal", "startswith", "s
 
 // propertyFilter compiles `:property, [!]operation, "value"`.
 func (c *compiler) propertyFilter(s *conf.PropertyFilter) statement {
-	b := &branch{cond: condition{pos: s.Pos, text: propertyFilterText(s)}, then: c.block(s.Then, false)}
+	b := &branch{cond: condition{site: c.site(s.Pos), text: propertyFilterText(s), parts: c.traced(filterVar(s))}, then: c.block(s.Then, false)}
 	prop := c.filterProperty(s)
 	test, ok := c.propertyTest(s)
 	if !ok {
@@ -32,11 +32,15 @@ func (c *compiler) propertyFilter(s *conf.PropertyFilter) statement {
 
 // filterProperty compiles the property, which is a name with or without its '$'.
 func (c *compiler) filterProperty(s *conf.PropertyFilter) expr {
+	return c.variable(filterVar(s))
+}
+
+func filterVar(s *conf.PropertyFilter) *conf.Var {
 	name := s.Property
 	if len(name) > 1 && name[0] == '$' && isTree(name[1:]) {
 		name = name[1:]
 	}
-	return c.variable(&conf.Var{Pos: s.Pos, Name: name})
+	return &conf.Var{Pos: s.Pos, Name: name}
 }
 
 func (c *compiler) propertyTest(s *conf.PropertyFilter) (test func([]byte) bool, ok bool) {

@@ -30,6 +30,8 @@ type Deps struct {
 	Lookup func(name string) (*LookupTable, bool)
 	// Counter finds the dyn_stats() bucket of dyn_inc.
 	Counter func(bucket string) (Counter, bool)
+	// Traced: rulesets are compiled for Trace.
+	Traced bool
 	// Log takes one line for people about what happened, with its severity.
 	Log func(severity int, text string)
 }
@@ -155,20 +157,16 @@ func (r *Ruleset) reach(seen map[*Ruleset]bool, copies bool, is func(*Ruleset) b
 // An action that fails keeps no other action from being run. What an action did
 // not take, and no failover action made up for, is handed back as a
 // *message.Undelivered.
-func (r *Ruleset) Handle(ctx context.Context, v message.View) error { return r.Trace(ctx, v, nil) }
-
-// Trace is Handle, telling t what happens. Rulesets with a queue are then
-// entered directly, so that t sees everything.
-func (r *Ruleset) Trace(ctx context.Context, v message.View, t Tracer) error {
+func (r *Ruleset) Handle(ctx context.Context, v message.View) error {
 	if v.Len() == 0 {
 		return nil
 	}
 	x := r.passes.Get().(*pass)
-	x.begin(ctx, v, t)
+	x.begin(ctx, v, nil)
 	x.parse(v, r.deps.Parsers)
 	r.run(x, v)
 	err := x.end(v, &r.Ledger)
-	x.ctx, x.trace, x.messages = nil, nil, nil
+	x.ctx, x.messages = nil, nil
 	r.passes.Put(x)
 	return err
 }
@@ -176,8 +174,8 @@ func (r *Ruleset) Trace(ctx context.Context, v message.View, t Tracer) error {
 // run runs the statements.
 func (r *Ruleset) run(x *pass, v message.View) {
 	switch {
-	case r.single:
-	case r.ordered:
+	case r.single && x.trace == nil:
+	case r.ordered && x.trace == nil:
 		x.inOrder(r.body, v)
 		return
 	default:

@@ -44,6 +44,9 @@ type branch struct {
 }
 
 func (s *branch) run(x *pass, v message.View) {
+	if v.Len() == 0 {
+		return
+	}
 	used := x.used
 	yes, no := x.split(v, &s.cond, len(s.els) > 0 || x.trace != nil)
 	s.trace(x, yes, no)
@@ -53,37 +56,44 @@ func (s *branch) run(x *pass, v message.View) {
 }
 
 func (s *branch) trace(x *pass, yes, no message.View) {
-	if x.trace != nil {
-		s.report(x.trace, yes, true)
-		s.report(x.trace, no, false)
+	if x.trace == nil {
+		return
 	}
-}
-
-func (s *branch) report(t Tracer, v message.View, outcome bool) {
-	for i := range v.Len() {
-		t.Condition(v.At(i), posText(s.cond.pos), s.cond.text, outcome)
+	step := Step{Kind: StepCondition, Text: s.cond.text, Holds: yes.Len() > 0}
+	both := yes
+	if !step.Holds {
+		both = no
 	}
+	step.Parts = x.parts(&s.cond, both.Index(0))
+	x.step(both, s.cond.site, step)
 }
 
 // stop is stop, or ~.
-type stop struct{}
+type stop struct{ site }
 
-func (stop) run(x *pass, v message.View) { x.stop(v) }
+func (s stop) run(x *pass, v message.View) {
+	if x.trace != nil {
+		x.step(v, s.site, Step{Kind: StepStop})
+	}
+	x.stop(v)
+}
 
 // act hands messages to an action.
 type act struct {
-	pos conf.Pos
-	to  Action
+	site
+	to Action
 }
 
 func (s *act) run(x *pass, v message.View) {
+	if v.Len() == 0 {
+		return
+	}
 	used := x.used
 	if x.trace != nil {
-		for i := range v.Len() {
-			x.trace.Action(v.At(i), posText(s.pos))
-		}
+		x.actTraced(s, v)
+	} else {
+		x.act(s.to, v)
 	}
-	x.act(s.to, v)
 	x.used = used
 }
 

@@ -10,7 +10,7 @@ import (
 
 // call runs another ruleset, or gives it messages by way of its queue.
 type call struct {
-	pos   conf.Pos
+	site
 	name  string
 	find  func(name string) (*Ruleset, bool)
 	to    *Ruleset // set by Link
@@ -29,7 +29,7 @@ func (s *call) target() (*Ruleset, bool) {
 
 func (s *call) run(x *pass, v message.View) {
 	if s.to != nil { // as rsyslog: a call that Link has complained about does nothing
-		s.to.enter(x, v)
+		s.to.enter(x, v, s.site)
 	}
 }
 
@@ -40,8 +40,12 @@ const maxCalls = 64
 // enter runs r as a part of the pass x. as rsyslog: a stop in a called ruleset
 // ends the caller, too, unless the called one has a queue and so works on
 // copies.
-func (r *Ruleset) enter(x *pass, v message.View) {
-	if r.queue != nil && x.trace == nil {
+func (r *Ruleset) enter(x *pass, v message.View, from site) {
+	switch {
+	case x.trace != nil:
+		r.enterTraced(x, v, from)
+		return
+	case r.queue != nil:
 		x.put(r.queue, v)
 		return
 	}
@@ -52,7 +56,7 @@ func (r *Ruleset) enter(x *pass, v message.View) {
 
 // callIndirect is call_indirect expression.
 type callIndirect struct {
-	pos    conf.Pos
+	site
 	name   textFunc
 	find   func(name string) (*Ruleset, bool)
 	log    func(severity int, text string)
@@ -62,13 +66,13 @@ type callIndirect struct {
 
 func (c *compiler) callIndirect(s *conf.CallIndirect) statement {
 	c.ruleset.indirect = true
-	return &callIndirect{pos: s.Pos, name: c.expr(s.Ruleset).asText(), find: c.deps.Ruleset, log: c.deps.Log}
+	return &callIndirect{site: c.site(s.Pos), name: c.expr(s.Ruleset).asText(), find: c.deps.Ruleset, log: c.deps.Log}
 }
 
 func (s *callIndirect) run(x *pass, v message.View) {
 	s.runs(x, v, func(r *Ruleset, v message.View) {
 		if r != nil {
-			r.enter(x, v)
+			r.enter(x, v, s.site)
 		}
 	})
 }
@@ -96,6 +100,9 @@ func (s *callIndirect) nameFor(x *pass, v message.View, i int) []byte {
 func (s *callIndirect) target(x *pass, name string) *Ruleset {
 	r, ok := s.find(name)
 	switch {
+	case x.trace != nil && (!ok || x.depth >= maxCalls):
+		x.trace.Step(&x.messages[0], Step{Kind: StepNoCall, At: s.pos, Level: x.level + s.level, Text: name})
+		return nil
 	case !ok:
 		s.complain(fmt.Sprintf("there is no ruleset %q", name))
 		return nil
@@ -117,6 +124,8 @@ func (s *callIndirect) complain(what string) {
 // reloadLookup is reload_lookup_table. One reload does for all messages of a
 // view.
 type reloadLookup struct {
+	site
+	name  string
 	table *LookupTable
 	stub  string
 }
@@ -127,7 +136,13 @@ func (c *compiler) reloadLookup(s *conf.ReloadLookup) statement {
 		c.errorf(s.Pos, "", "there is no lookup table %q", s.Table)
 		return nil
 	}
-	return &reloadLookup{table: t, stub: s.Stub}
+	return &reloadLookup{site: c.site(s.Pos), name: s.Table, table: t, stub: s.Stub}
 }
 
-func (s *reloadLookup) run(*pass, message.View) { s.table.Reload(s.stub) }
+func (s *reloadLookup) run(x *pass, v message.View) {
+	if x.trace != nil {
+		x.step(v, s.site, Step{Kind: StepReload, Text: s.name})
+		return
+	}
+	s.table.Reload(s.stub)
+}

@@ -10,7 +10,8 @@ import (
 
 // set is set or reset $v = expression.
 type set struct {
-	pos    conf.Pos
+	site
+	name   string
 	path   message.Path
 	value  valueFunc
 	reset  bool
@@ -24,7 +25,7 @@ func (c *compiler) set(s *conf.Set) statement {
 	if !ok {
 		return nil
 	}
-	return &set{pos: s.Pos, path: path, value: v, reset: s.Reset, log: c.deps.Log}
+	return &set{site: c.site(s.Pos), name: s.Var, path: path, value: v, reset: s.Reset, log: c.deps.Log}
 }
 
 func (s *set) run(x *pass, v message.View) {
@@ -36,6 +37,10 @@ func (s *set) run(x *pass, v message.View) {
 			s.log(severityWarning, fmt.Sprintf("%s: cannot set %v; the message goes on without it, "+
 				"further failures here are not reported", posText(s.pos), err))
 		}
+		if x.trace != nil {
+			now, _ := m.Var(s.path)
+			x.step(v.Slice(i, i+1), s.site, Step{Kind: StepSet, Text: s.name, Value: string(now.AppendText(nil))})
+		}
 	}
 }
 
@@ -46,9 +51,16 @@ const (
 )
 
 // unset is unset $v.
-type unset struct{ path message.Path }
+type unset struct {
+	site
+	name string
+	path message.Path
+}
 
-func (s *unset) run(_ *pass, v message.View) {
+func (s *unset) run(x *pass, v message.View) {
+	if x.trace != nil {
+		x.step(v, s.site, Step{Kind: StepUnset, Text: s.name})
+	}
 	for i := range v.Len() {
 		v.At(i).UnsetVar(s.path)
 	}
@@ -57,6 +69,8 @@ func (s *unset) run(_ *pass, v message.View) {
 // foreach is foreach ($.i in collection) do body. It runs message by message:
 // what the actions of the body are given is then in the order of the messages.
 type foreach struct {
+	site
+	name       string
 	path       message.Path
 	collection valueFunc
 	body       block
@@ -65,7 +79,7 @@ type foreach struct {
 
 func (c *compiler) foreach(s *conf.Foreach) statement {
 	path, ok := c.path(s.Pos, s.Var)
-	f := &foreach{path: path, collection: c.expr(s.In).asValue(), body: c.block(s.Body, false)}
+	f := &foreach{site: c.site(s.Pos), name: s.Var, path: path, collection: c.expr(s.In).asValue(), body: c.block(s.Body, false)}
 	if !ok {
 		return nil
 	}
@@ -97,6 +111,9 @@ func (s *foreach) each(x *pass, v message.View, list message.Value) {
 		}
 		if m.SetVar(s.path, elem, true) != nil {
 			break
+		}
+		if x.trace != nil {
+			x.step(v, site{s.pos, s.level + 1}, Step{Kind: StepEach, Text: s.name, Value: string(elem.AppendText(nil))})
 		}
 		if s.body.run(x, v); x.marks[v.Index(0)]&stopped != 0 {
 			return
