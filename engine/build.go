@@ -40,7 +40,7 @@ type builder struct {
 // that is wrong with it; the Engine is good for what is not.
 func New(cfg *conf.Config, o Options) (*Engine, error) {
 	env := message.NewEnv("localhost")
-	e := &Engine{opts: o, env: env, log: newOwnLog(o, env), rulesets: map[string]*ruleset{}}
+	e := &Engine{opts: o, env: env, log: newOwnLog(o, env), rulesets: map[string]*ruleset{}, entries: map[string]string{}}
 	b := &builder{Engine: e, cfg: cfg, modules: map[string]*conf.Object{}, templates: map[string]message.Template{},
 		rsyslog: newRsyslogParams(), asked: map[string]bool{}, reported: map[reported]bool{}}
 	b.readGlobals()
@@ -244,7 +244,7 @@ type rulesetSource struct {
 func (b *builder) addRuleset(src rulesetSource, q *queue.Options) {
 	compiled, err := filter.Compile(filter.Deps{
 		Env: b.env, Parsers: src.parsers, Action: b.action, Copies: b.copies,
-		Ruleset: b.compiled, Template: b.template, Lookup: b.lookupTable, Log: b.log.Log,
+		Ruleset: b.compiled, Template: b.template, Lookup: b.lookupTable, Log: b.log.Log, Traced: b.opts.Explain,
 	}, src.name, src.stmts)
 	if err != nil {
 		b.failed(err)
@@ -389,7 +389,17 @@ func (b *builder) addInput(in input.Input, err error, o *conf.Object) {
 	case err != nil:
 		b.failed(err)
 	case in != nil:
-		b.bind(in, b.target(o))
+		to := b.target(o)
+		b.bind(in, to)
+		b.enter(o, to)
+	}
+}
+
+// enter notes for Explain which ruleset an input module's messages enter.
+func (b *builder) enter(o *conf.Object, to *ruleset) {
+	name := conf.ModuleName(o.Value("type") + o.Value("load"))
+	if _, known := b.entries[name]; !known {
+		b.entries[name] = to.Name
 	}
 }
 

@@ -39,6 +39,7 @@ type Options struct {
 	Compat     bool // behave as rsyslogd where the two differ
 	Foreground bool
 	Stderr     io.Writer // may be nil
+	Explain    bool      // only for Explain: nothing will be started
 
 	outputs []outputKind // besides those of the table, for tests
 }
@@ -58,6 +59,7 @@ type Engine struct {
 	actions  []*output.Action
 	missing  []*missingAction
 	inputs   []boundInput
+	entries  map[string]string // the ruleset messages of an input module enter, where it is not the default one
 	resolver *input.Resolver
 	limits   []*input.RateLimit // ratelimit() objects
 

@@ -43,7 +43,7 @@ const maxCalls = 64
 func (r *Ruleset) enter(x *pass, v message.View, from site) {
 	switch {
 	case x.trace != nil:
-		r.enterTraced(x, v, from)
+		r.enterTraced(x, v, from, r.queue != nil)
 		return
 	case r.queue != nil:
 		x.put(r.queue, v)

@@ -10,7 +10,7 @@ import (
 type copyTo struct{ call }
 
 func (c *compiler) copyTo(pos conf.Pos, name string) statement {
-	s := &copyTo{call{pos: pos, name: name, find: c.deps.Ruleset, copies: true}}
+	s := &copyTo{call{site: c.site(pos), name: name, find: c.deps.Ruleset, copies: true}}
 	c.ruleset.calls = append(c.ruleset.calls, &s.call)
 	return s
 }
@@ -19,14 +19,18 @@ func (s *copyTo) run(x *pass, v message.View) {
 	if s.to == nil { // Link has complained
 		return
 	}
+	if x.trace != nil {
+		s.to.enterTraced(x, v, s.site, true)
+		return
+	}
 	copied := new(message.Batch)
 	v.CopyTo(copied)
 	given := copied.All()
 	var err error
-	if s.to.queue != nil && x.trace == nil {
+	if s.to.queue != nil {
 		err = s.to.queue(x.ctx, given)
 	} else {
-		err = s.to.Trace(x.ctx, given, x.trace)
+		err = s.to.Handle(x.ctx, given)
 	}
 	x.given(v, givenBack(v, given, err))
 }

@@ -103,16 +103,16 @@ func (x *pass) actTraced(s *act, v message.View) {
 	}
 }
 
-// enterTraced shows what a ruleset does that is called from the place given. One
-// with a queue works on a copy, as enter says.
-func (r *Ruleset) enterTraced(x *pass, v message.View, from site) {
+// enterTraced shows what a ruleset does that is called from the place given,
+// perhaps with a copy of the message.
+func (r *Ruleset) enterTraced(x *pass, v message.View, from site, copies bool) {
 	x.step(v, from, Step{Kind: StepCall, Text: r.Name, Holds: r.queue != nil})
 	level := x.level
 	inside := x
-	if r.queue != nil {
-		x.copied.Reset()
-		v.CopyTo(&x.copied)
-		v = x.copied.All()
+	if copies {
+		copied := new(message.Batch)
+		v.CopyTo(copied)
+		v = copied.All()
 		inside = &pass{}
 		inside.begin(x.ctx, v, x.trace)
 		inside.parse(v, r.deps.Parsers)
@@ -230,7 +230,7 @@ func (v *value) shown(e *eval, truth bool) string {
 		n, _ := v.number()
 		return strconv.FormatBool(n != 0)
 	case v.kind == textKind:
-		return quote(string(v.text))
+		return "'" + string(v.text) + "'"
 	}
 	return string(v.string(e))
 }

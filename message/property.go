@@ -116,6 +116,19 @@ var propertyNames = [...]struct {
 	{"$wday", propWeekday}, {"$wday-utc", propWeekday + propUTC},
 }
 
+// Properties are the names of the properties that a message has by itself:
+// neither those of the present time nor of the host, nor what is made of others.
+func Properties() (names []string) {
+	last := propNone
+	for _, p := range propertyNames {
+		if p.id != last && p.id <= propParseSuccess && p.id != propJSONMesg {
+			names = append(names, p.name)
+		}
+		last = p.id
+	}
+	return names
+}
+
 // Property resolves a name as configurations write it: "msg", "fromhost-ip",
 // "$now", "$!usr!name", "$.x", "$/y"; case-insensitive, aliases included.
 func (e *Env) Property(name string) (Property, error) {

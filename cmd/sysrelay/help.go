@@ -11,15 +11,20 @@ import (
 
 // helpCommand prints usage, the page of a module, or with --markdown everything
 // as COMPATIBILITY.md has it.
-func helpCommand(args []string, stdout, stderr io.Writer) int {
+func helpCommand(v *invocation) int {
+	args, stdout, stderr := v.args, v.stdout, v.stderr
 	m := engine.NewManual()
 	switch {
 	case len(args) == 0:
-		fmt.Fprint(stdout, usage)
+		fmt.Fprint(stdout, usage())
 		fmt.Fprintf(stdout, "\nmodules and objects:\n  %s\n", strings.Join(m.Names(), " "))
 		return 0
 	case args[0] == "--markdown":
 		writeMarkdown(stdout, m)
+		return 0
+	}
+	if c, ok := findCommand(args[0]); ok && c.name != "queue" {
+		fmt.Fprint(stdout, c.usage())
 		return 0
 	}
 	page, ok := m.Find(conf.ModuleName(args[0]))

@@ -1,7 +1,7 @@
 // Command sysrelay is a syslog relay driven by rsyslog configurations.
 //
 // Called as rsyslogd, or with rsyslogd's flags, it behaves as rsyslogd does.
-// Its own subcommands are words: check, version, help, queue.
+// Its own subcommands are words; commands.go lists them.
 package main
 
 import (
@@ -10,7 +10,6 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"strings"
 )
 
 // version is what `sysrelay version` and own messages say.
@@ -18,13 +17,13 @@ const version = "0.1.0"
 
 func main() {
 	stop := profile()
-	code := run(os.Args, os.Stdout, os.Stderr)
+	code := run(os.Args, os.Stdin, os.Stdout, os.Stderr)
 	stop()
 	os.Exit(code)
 }
 
 // run is main with its world as arguments; it returns the exit code.
-func run(args []string, stdout, stderr io.Writer) int {
+func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	program := filepath.Base(args[0])
 	words := args[1:]
 	if program != "rsyslogd" {
@@ -32,43 +31,28 @@ func run(args []string, stdout, stderr io.Writer) int {
 		if len(words) == 0 {
 			words = []string{"help"}
 		}
-		if command, ok := commands()[words[0]]; ok {
-			return command(words[1:], stdout, stderr)
+		if c, ok := findCommand(words[0]); ok {
+			return c.run(&invocation{command: c, args: words[1:], stdin: stdin, stdout: stdout, stderr: stderr})
 		}
 	}
 	if len(words) > 0 && words[0] != "" && words[0][0] != '-' && program == "sysrelay" {
-		fmt.Fprintf(stderr, "sysrelay: there is no command %q\n%s", words[0], usage)
+		fmt.Fprintf(stderr, "sysrelay: there is no command %q\n%s", words[0], usage())
 		return 1
 	}
 	f, err := parseFlags(words)
 	if errors.Is(err, errHelp) {
-		fmt.Fprint(stdout, usage)
+		fmt.Fprint(stdout, usage())
 		return 0
 	}
 	if err != nil {
-		fmt.Fprintf(stderr, "%s: %v\n%s", program, err, usage)
+		fmt.Fprintf(stderr, "%s: %v\n%s", program, err, usage())
 		return 1
 	}
 	d := &daemon{program: program, flags: f, stdout: stdout, stderr: stderr}
 	return d.start()
 }
 
-type command func(args []string, stdout, stderr io.Writer) int
-
-func commands() map[string]command {
-	return map[string]command{
-		"check":   checkCommand,
-		"version": versionCommand,
-		"help":    helpCommand,
-		"queue":   queueCommand,
-	}
-}
-
-const usage = `usage: sysrelay -n -f FILE            run in the foreground with this configuration
-       sysrelay check FILE           say whether the configuration is good
-       sysrelay help [MODULE]        parameters of a module, or the list of modules
-       sysrelay version
-
+const daemonUsage = `
 flags, as rsyslogd has them:
   -f FILE   configuration (default /etc/rsyslog.conf)
   -n        stay in the foreground
@@ -84,16 +68,15 @@ flags, as rsyslogd has them:
   -4 -6 -A -q -Q -S -w -x   accepted without effect
 `
 
-func versionCommand(_ []string, stdout, _ io.Writer) int {
-	fmt.Fprintf(stdout, "sysrelay %s\n", version)
+func versionCommand(v *invocation) int {
+	fmt.Fprintf(v.stdout, "sysrelay %s\n", version)
 	return 0
 }
 
-func checkCommand(args []string, stdout, stderr io.Writer) int {
-	if len(args) != 1 || strings.HasPrefix(args[0], "-") {
-		fmt.Fprintln(stderr, "usage: sysrelay check FILE")
-		return 1
+func checkCommand(v *invocation) int {
+	if err := v.parse(1); err != nil {
+		return v.misused(err)
 	}
-	d := &daemon{program: "sysrelay", flags: flags{config: args[0], check: 1}, stdout: stdout, stderr: stderr}
+	d := &daemon{program: "sysrelay", flags: flags{config: v.args[0], check: 1}, stdout: v.stdout, stderr: v.stderr}
 	return d.check()
 }

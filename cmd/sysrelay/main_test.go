@@ -10,7 +10,7 @@ import (
 // call runs the command as a shell would, without a process.
 func call(args ...string) (code int, stdout, stderr string) {
 	var out, err bytes.Buffer
-	code = run(args, &out, &err)
+	code = run(args, strings.NewReader(""), &out, &err)
 	return code, out.String(), err.String()
 }
 

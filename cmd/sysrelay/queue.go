@@ -38,7 +38,8 @@ type queueCall struct {
 }
 
 // queueCommand looks into disk queues, live or not, and repairs them.
-func queueCommand(args []string, stdout, stderr io.Writer) int {
+func queueCommand(v *invocation) int {
+	args, stdout, stderr := v.args, v.stdout, v.stderr
 	if len(args) == 0 {
 		fmt.Fprint(stderr, queueUsage)
 		return 1
