@@ -49,6 +49,7 @@ func New(cfg *conf.Config, o Options) (*Engine, error) {
 	b.readTemplates()
 	b.readParsers()
 	b.readTables()
+	b.readStats()
 	b.readRateLimits()
 	b.compileRulesets()
 	b.makeInputs()
@@ -245,6 +246,7 @@ func (b *builder) addRuleset(src rulesetSource, q *queue.Options) {
 	compiled, err := filter.Compile(filter.Deps{
 		Env: b.env, Parsers: src.parsers, Action: b.action, Copies: b.copies,
 		Ruleset: b.compiled, Template: b.template, Lookup: b.lookupTable, Log: b.log.Log, Traced: b.opts.Explain,
+		DynStats: find(b.dynStats), Percentiles: find(b.percentiles),
 	}, src.name, src.stmts)
 	if err != nil {
 		b.failed(err)

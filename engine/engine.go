@@ -53,15 +53,17 @@ type Engine struct {
 	log     *ownLog
 	diag    *diag // nil unless the configuration loads imdiag
 
-	tables   map[string]lookupTable
-	rulesets map[string]*ruleset // by lower-case name
-	order    []*ruleset          // main queue first
-	actions  []*output.Action
-	missing  []*missingAction
-	inputs   []boundInput
-	entries  map[string]string // the ruleset messages of an input module enter, where it is not the default one
-	resolver *input.Resolver
-	limits   []*input.RateLimit // ratelimit() objects
+	tables      map[string]lookupTable
+	dynStats    []*filter.DynStats
+	percentiles []*filter.PercentileStats
+	rulesets    map[string]*ruleset // by lower-case name
+	order       []*ruleset          // main queue first
+	actions     []*output.Action
+	missing     []*missingAction
+	inputs      []boundInput
+	entries     map[string]string // the ruleset messages of an input module enter, where it is not the default one
+	resolver    *input.Resolver
+	limits      []*input.RateLimit // ratelimit() objects
 
 	inputsMS atomic.Int64 // inputs.timeout.shutdown
 	signal   atomic.Int32 // that ended the daemon

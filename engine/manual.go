@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"sysrelay/conf"
+	"sysrelay/filter"
 	"sysrelay/input"
 	"sysrelay/message"
 	"sysrelay/output"
@@ -50,6 +51,8 @@ func NewManual() *Manual {
 		section(`parser(type="pmrfc5424")`, &parserHead{}, &message.RFC5424Parser{}))
 	m.add("lookup_table", section("lookup_table()", &lookupParams{}))
 	m.add("ratelimit", section("ratelimit()", &input.RateLimitParams{}))
+	m.add("dyn_stats", section("dyn_stats()", &filter.DynStatsParams{}))
+	m.add("percentile_stats", section("percentile_stats()", &filter.PercentileParams{}))
 	m.add("ruleset", section("ruleset()", &rulesetHead{}))
 	return m
 }

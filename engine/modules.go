@@ -230,7 +230,7 @@ func outputNames() (names []string) {
 }
 
 func moduleNames() []string {
-	names := append(outputNames(), "imdiag", "omruleset", "pmrfc3164", "pmrfc5424")
+	names := append(outputNames(), "fmhash", "imdiag", "omruleset", "pmrfc3164", "pmrfc5424")
 	for _, k := range inputKinds() {
 		names = append(names, k.name)
 	}

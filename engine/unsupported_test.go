@@ -77,8 +77,8 @@ func TestUnsupported(t *testing.T) {
 			`1:22 unsupported: parser module pmdb2diag is not supported: it is left out of every chain`},
 		{`ruleset(name="r" parser="rsyslog.db2diag") { stop }`, ``},
 		{`ruleset(name="r" parser="rsyslog.rfc3146") { stop }`, `1:25 error: there is no parser "rsyslog.rfc3146"; did you mean "rsyslog.rfc3164"?`},
-		{`percentile_stats(name="x" percentil="y")`, `1:1 unsupported: percentile_stats(name="x") is not supported: it has no effect` + "\n" +
-			`1:27 error: parameter percentil not known in percentile_stats(name="x"); did you mean "percentiles"?`},
+		{`timezone(id="x" offst="y")`, `1:1 unsupported: timezone() is not supported: it has no effect` + "\n" +
+			`1:17 error: parameter offst not known in timezone(); did you mean "offset"?`},
 	} {
 		_, got, _ := findings(t, c.config, Options{})
 		if strings.Join(got, "\n") != c.want {

@@ -1,7 +1,6 @@
 package filter
 
 import (
-	"strings"
 	"testing"
 	"time"
 )
@@ -136,30 +135,6 @@ func TestScriptError(t *testing.T) {
 	got, err := outcomesOf(t, setup, "script_error()", messages)
 	if err != nil || got != "nyn" {
 		t.Errorf("got %s, %v", got, err)
-	}
-}
-
-func TestCounters(t *testing.T) {
-	deps := testDeps()
-	var counted []string
-	deps.Counter = func(bucket string) (Counter, bool) {
-		return func(metric []byte) bool {
-			counted = append(counted, bucket+"/"+string(metric))
-			return len(counted) < 2
-		}, bucket == "b"
-	}
-	messages := received(t, []string{"<13>Oct 11 22:14:15 host1 app[3]: x"})
-	for _, tt := range []struct{ expr, want string }{
-		{`dyn_inc("b", $hostname)`, `0`},
-		{`dyn_inc("b", "again")`, `-1`},
-	} {
-		got, err := valueOf(t, deps, "", tt.expr, messages)
-		if want := `{ "r": ` + tt.want + ` }`; got != want {
-			t.Errorf("%s: got %s (%v), want %s", tt.expr, got, err, want)
-		}
-	}
-	if got := strings.Join(counted, " "); got != "b/host1 b/again" {
-		t.Errorf("counted %s", got)
 	}
 }
 

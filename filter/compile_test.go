@@ -32,7 +32,7 @@ func TestCompileErrors(t *testing.T) {
 		{`if prifilt("mail.inof") then stop`, 12, `selector "mail.inof": unknown priority name "inof"`, `did you mean "info"?`},
 		{`if exec_template("nope") == "x" then stop`, 18, `exec_template(): there is no template "nope"`, ""},
 		{`if lookup("nope", "x") == "x" then stop`, 11, `lookup(): there is no lookup table "nope"`, ""},
-		{`if dyn_inc("nope", "x") == 0 then stop`, 12, `dyn_inc(): there is no dyn_stats bucket "nope"`, ""},
+		{`if dyn_inc("nope", "x") == 0 then stop`, 12, `dyn_inc(): there is no dyn_stats() bucket "nope"`, ""},
 		{`if exists("x") then stop`, 11, `the argument of exists() must be a variable, such as $!name`, ""},
 		{`if exists($msg) then stop`, 11, `the argument of exists() must be a variable, such as $!name`, ""},
 		{`if is_time("x", "date-rfc333") then stop`, 17, `is_time(): format "date-rfc333" is not one of date-rfc3164, date-rfc3339, date-unix`, `did you mean "date-rfc3339"?`},

@@ -57,6 +57,7 @@ var functions = map[string]function{
 	"exec_template":             {1, 1, execTemplate},
 	"lookup":                    {2, 2, lookup},
 	"dyn_inc":                   {2, 2, dynInc},
+	"percentile_observe":        {3, 3, percentileObserve},
 	"getenv":                    {1, 1, getenv},
 	"script_error":              {0, 0, scriptErrorOf},
 	"previous_action_suspended": {0, 0, previousSuspended},

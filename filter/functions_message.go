@@ -127,26 +127,6 @@ func lookup(c *compiler, f *conf.Func, a []expr) expr {
 	})
 }
 
-// dynInc compiles dyn_inc("bucket", metric): 0, or -1 if it could not count.
-func dynInc(c *compiler, f *conf.Func, a []expr) expr {
-	name, ok := c.constant(f, 0)
-	if !ok {
-		return fixedNumber(-1)
-	}
-	count, ok := c.deps.Counter(name)
-	if !ok {
-		c.errorf(f.Args[0].Position(), "", "dyn_inc(): there is no dyn_stats bucket %q", name)
-		return fixedNumber(-1)
-	}
-	t := a[1].asText()
-	return numberExpr(func(e *eval, m *message.Message) int64 {
-		if count(t(e, m)) {
-			return 0
-		}
-		return -1
-	})
-}
-
 // getenv compiles getenv(name). The environment does not change while we run.
 func getenv(_ *compiler, _ *conf.Func, a []expr) expr {
 	if a[0].fixed {

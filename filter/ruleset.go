@@ -28,17 +28,15 @@ type Deps struct {
 	Template func(name string) (message.Template, bool)
 	// Lookup finds the table of lookup and reload_lookup_table.
 	Lookup func(name string) (*LookupTable, bool)
-	// Counter finds the dyn_stats() bucket of dyn_inc.
-	Counter func(bucket string) (Counter, bool)
+	// DynStats finds the dyn_stats() bucket of dyn_inc.
+	DynStats func(name string) (*DynStats, bool)
+	// Percentiles finds the percentile_stats() bucket of percentile_observe.
+	Percentiles func(name string) (*PercentileStats, bool)
 	// Traced: rulesets are compiled for Trace.
 	Traced bool
 	// Log takes one line for people about what happened, with its severity.
 	Log func(severity int, text string)
 }
-
-// Counter counts one for a metric of a dyn_stats() bucket and tells whether it
-// could.
-type Counter func(metric []byte) bool
 
 // Ruleset is a compiled ruleset. Compile makes it, Link completes it; after that
 // it never changes and may be entered from many goroutines.
@@ -96,8 +94,11 @@ func (d Deps) complete() Deps {
 	if d.Lookup == nil {
 		d.Lookup = func(string) (*LookupTable, bool) { return nil, false }
 	}
-	if d.Counter == nil {
-		d.Counter = func(string) (Counter, bool) { return nil, false }
+	if d.DynStats == nil {
+		d.DynStats = func(string) (*DynStats, bool) { return nil, false }
+	}
+	if d.Percentiles == nil {
+		d.Percentiles = func(string) (*PercentileStats, bool) { return nil, false }
 	}
 	return d
 }
