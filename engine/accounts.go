@@ -42,6 +42,9 @@ func (e *Engine) Accounts() []AccountOf {
 	for _, m := range e.missing {
 		all = append(all, AccountOf{"action", m.name, m.ledger.Read()})
 	}
+	for _, m := range e.modifiers {
+		all = append(all, AccountOf{"modifier", m.name, m.ledger.Read()})
+	}
 	return all
 }
 

@@ -2,9 +2,9 @@ package engine
 
 import (
 	"errors"
-	"fmt"
 	"net/url"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -12,6 +12,7 @@ import (
 
 	"sysrelay/conf"
 	"sysrelay/filter"
+	"sysrelay/filter/modify"
 	"sysrelay/input"
 	"sysrelay/message"
 	"sysrelay/output"
@@ -34,6 +35,7 @@ type builder struct {
 	asked     map[string]bool // kinds of objects that were asked for
 	reported  map[reported]bool
 	leftOut   []string // names of parsers that are known and not there
+	sequences modify.Sequences
 }
 
 // New builds a configuration. The error is a *multierror.Error of everything
@@ -244,7 +246,7 @@ type rulesetSource struct {
 
 func (b *builder) addRuleset(src rulesetSource, q *queue.Options) {
 	compiled, err := filter.Compile(filter.Deps{
-		Env: b.env, Parsers: src.parsers, Action: b.action, Copies: b.copies,
+		Env: b.env, Parsers: src.parsers, Action: b.action, Modifier: b.modifier, Copies: b.copies,
 		Ruleset: b.compiled, Template: b.template, Lookup: b.lookupTable, Log: b.log.Log, Traced: b.opts.Explain,
 		DynStats: find(b.dynStats), Percentiles: find(b.percentiles),
 	}, src.name, src.stmts)
@@ -309,7 +311,7 @@ func (b *builder) action(o *conf.Object) (filter.Action, error) {
 		if name := conf.ModuleName(p.Values[0]); b.rsyslog.has(name) {
 			return b.unsupportedAction(name, o), nil
 		}
-		return nil, b.cfg.Errorf(p.ValuePos, conf.DidYouMean(p.Values[0], append(outputNames(), b.rsyslog.modules()...)),
+		return nil, b.cfg.Errorf(p.ValuePos, conf.DidYouMean(p.Values[0], slices.Concat(outputNames(), modifierNames(), b.rsyslog.modules())),
 			"there is no output module %q", p.Values[0])
 	}
 	a, err := kind.make(b, o)
@@ -329,7 +331,7 @@ type actionHead struct {
 func (b *builder) newAction(o *conf.Object, module string, out output.Output, p output.ActionParams, q queue.Params) (*output.Action, error) {
 	name := p.Name
 	if name == "" {
-		name = fmt.Sprintf("action-%d-%s", len(b.actions), module)
+		name = b.actionName(module)
 	}
 	if !p.ReportSuspension.Given {
 		p.ReportSuspension.Value = b.globals.ReportSuspension

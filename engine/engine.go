@@ -59,6 +59,7 @@ type Engine struct {
 	rulesets    map[string]*ruleset // by lower-case name
 	order       []*ruleset          // main queue first
 	actions     []*output.Action
+	modifiers   []*modifier
 	missing     []*missingAction
 	inputs      []boundInput
 	entries     map[string]string // the ruleset messages of an input module enter, where it is not the default one
@@ -188,6 +189,9 @@ func (e *Engine) Hup() {
 	e.env.SetHostname(e.globals.hostname())
 	for _, a := range e.actions {
 		a.Hup()
+	}
+	for _, m := range e.modifiers {
+		m.hup()
 	}
 	for _, t := range e.tables {
 		if t.reloads {

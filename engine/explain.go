@@ -83,6 +83,7 @@ var stepKinds = map[filter.StepKind]string{
 	filter.StepCondition: "condition", filter.StepSet: "set", filter.StepUnset: "unset", filter.StepEach: "each",
 	filter.StepCall: "call", filter.StepNoCall: "no-call", filter.StepReload: "reload-lookup-table",
 	filter.StepAction: "action", filter.StepFailover: "failover", filter.StepStop: "stop",
+	filter.StepModify: "modify",
 }
 
 // Explainer explains messages one after the other.

@@ -117,6 +117,8 @@ func (s *Step) words() (mark, text string) {
 		return "no", s.Text
 	case "set":
 		return "set", s.Text + " = " + s.Value
+	case "modify":
+		return "modify", s.Text + ": " + s.Value
 	case "unset":
 		return "unset", s.Text
 	case "each":

@@ -93,6 +93,9 @@ func (e *Engine) close() error {
 	for _, a := range e.actions {
 		errs = multierror.Append(errs, a.Close())
 	}
+	for _, m := range e.modifiers {
+		errs = multierror.Append(errs, m.close())
+	}
 	for _, r := range e.order {
 		if r.queue != nil {
 			errs = multierror.Append(errs, r.queue.Close())

@@ -42,6 +42,11 @@ func NewManual() *Manual {
 			section(`action(type="`+k.name+`")`, object))
 	}
 	m.add("omruleset", section(`action(type="omruleset")`, &copyParams{}))
+	for _, k := range modifierKinds() {
+		module, object := k.docs()
+		m.add(k.name, section(`module(load="`+k.name+`")`, module),
+			section(`action(type="`+k.name+`")`, object))
+	}
 	m.add("action", section("action()", &actionHead{}, &output.ActionParams{}))
 	m.add("queue", section("main_queue(), ruleset(), action()", &queue.Params{}))
 	m.add("global", section("global()", &Globals{}))

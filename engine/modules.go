@@ -168,6 +168,12 @@ func (b *builder) moduleParams(name string) []any {
 		module, _ := k.docs()
 		return append(into, module)
 	}
+	for _, k := range modifierKinds() {
+		if k.name == name {
+			module, _ := k.docs()
+			return append(into, module)
+		}
+	}
 	if name == "imdiag" {
 		into = append(into, &DiagParams{})
 	}
@@ -231,6 +237,7 @@ func outputNames() (names []string) {
 
 func moduleNames() []string {
 	names := append(outputNames(), "fmhash", "imdiag", "omruleset", "pmrfc3164", "pmrfc5424")
+	names = append(names, modifierNames()...)
 	for _, k := range inputKinds() {
 		names = append(names, k.name)
 	}

@@ -84,6 +84,14 @@ func (c *compiler) action(o *conf.Object) statement {
 	} else if is {
 		return c.copyTo(o.Pos, name)
 	}
+	m, is, err := c.deps.Modifier(o)
+	switch {
+	case err != nil:
+		c.errs = multierror.Append(c.errs, err)
+		return nil
+	case is:
+		return &alter{site: c.site(o.Pos), to: m}
+	}
 	a, err := c.deps.Action(o)
 	if err != nil {
 		c.errs = multierror.Append(c.errs, err)

@@ -76,7 +76,7 @@ func (x *pass) parse(v message.View, chain message.ParserChain) {
 				x.trace.Step(m, Step{Kind: StepParsed, Text: parser})
 			}
 		}
-		x.pris[at] = uint8(min(m.PRI>>3, facilities-1)<<3 | m.PRI&7)
+		x.pris[at] = flatPRI(m)
 	}
 }
 
@@ -262,7 +262,9 @@ func (x *pass) note(err error) {
 	}
 }
 
-// end accounts for the pass and says what of v was not taken.
+// end accounts for the pass and says what of v was not taken. That is handed back
+// as it came: it goes through the rules again, and what they change must not be
+// changed twice.
 func (x *pass) end(v message.View, l *message.Ledger) error {
 	var delivered, left int
 	for i := range v.Len() {
@@ -282,5 +284,6 @@ func (x *pass) end(v message.View, l *message.Ledger) error {
 		return nil
 	}
 	rest := x.where(v, make([]int32, 0, left), missed|prevMissed)
+	rest.Restore()
 	return &message.Undelivered{Rest: rest, Err: errors.Join(x.errs...)}
 }

@@ -21,6 +21,9 @@ type Deps struct {
 	// Copies tells whether an action() is omruleset, and which ruleset it gives
 	// copies to.
 	Copies func(o *conf.Object) (ruleset string, is bool, err error)
+	// Modifier makes what an action() stands for that changes messages in place; is
+	// tells whether o is one. It is called in the order of the text, too.
+	Modifier func(o *conf.Object) (m Modifier, is bool, err error)
 	// Ruleset finds the target of a call. It is used by Link, and by
 	// call_indirect while messages flow.
 	Ruleset func(name string) (*Ruleset, bool)
@@ -87,6 +90,9 @@ func (d Deps) complete() Deps {
 	}
 	if d.Ruleset == nil {
 		d.Ruleset = func(string) (*Ruleset, bool) { return nil, false }
+	}
+	if d.Modifier == nil {
+		d.Modifier = func(*conf.Object) (Modifier, bool, error) { return nil, false, nil }
 	}
 	if d.Template == nil {
 		d.Template = func(string) (message.Template, bool) { return nil, false }

@@ -30,6 +30,7 @@ const (
 	StepAction                    // Action would get the message
 	StepFailover                  // Action would get it if the one before were suspended
 	StepStop                      // the message goes no further
+	StepModify                    // Text is the modifier, Value what MSG is now
 )
 
 // Step is one thing that happens to a message.
@@ -51,13 +52,6 @@ type Part struct {
 	Level   int
 	Skipped bool   // the outcome was known without it
 	Value   string // true, false, a number, text in quotes, or JSON
-}
-
-// Modifier is an Action that changes messages instead of delivering them. It is
-// run for a tracer, too.
-type Modifier interface {
-	Action
-	Modifies() bool
 }
 
 // Trace tells t what Handle would do with the messages of v, one after the other.
@@ -98,8 +92,17 @@ func (x *pass) actTraced(s *act, v message.View) {
 		return
 	}
 	x.step(v, s.site, step)
-	if m, ok := s.to.(Modifier); ok && m.Modifies() {
-		x.act(s.to, v)
+}
+
+// alterTraced is alter for a tracer. Messages are changed: what follows depends on
+// it.
+func (x *pass) alterTraced(s *alter, v message.View) {
+	x.alter(s.to, v)
+	step := Step{Kind: StepModify, At: s.pos, Level: x.level + s.level, Text: s.to.Name()}
+	for i := range v.Len() {
+		m := v.At(i)
+		step.Value = string(m.Msg.Of(m.Text))
+		x.trace.Step(m, step)
 	}
 }
 

@@ -146,6 +146,25 @@ func (v View) Flow() Flow {
 	return v.b.Flow
 }
 
+// Restore makes the messages selected again what their frames hold: unparsed if
+// they came unparsed, and without what rules have changed since.
+func (v View) Restore() {
+	if v.Len() == 0 || !v.b.decoded {
+		return
+	}
+	rest, k := v.b.buf, 0
+	for i := 0; k < v.Len(); i++ {
+		size, _ := FrameSize(rest)
+		if i == v.Index(k) {
+			if _, err := decodeFrame(rest[:size], &v.b.msgs[i]); err != nil {
+				panic(err) // it has been decoded before
+			}
+			k++
+		}
+		rest = rest[size:]
+	}
+}
+
 // Slice returns the messages from the i-th up to but not including the j-th.
 func (v View) Slice(i, j int) View {
 	if v.sel != nil {

@@ -131,27 +131,6 @@ func (m *Message) SetText(b []byte) {
 		Flags: m.Flags, PRI: m.PRI, Raw: all, Msg: all, Vars: m.Vars}
 }
 
-// ReplaceMsg makes b the MSG, in a copy of the text; what the parsers found before
-// and behind it stays, and Raw and AfterPRI show the change.
-func (m *Message) ReplaceMsg(b []byte) {
-	old, grown := m.Msg, len(b)-m.Msg.Len()
-	text := make([]byte, 0, len(m.Text)+grown)
-	text = append(append(append(text, m.Text[:old.Start]...), b...), m.Text[old.End:]...)
-	spans := m.spans()
-	for i := range spans {
-		s := &spans[i]
-		if s.Start >= old.End && s.Len() > 0 {
-			s.Start = uint32(int(s.Start) + grown)
-		}
-		if s.End >= old.End && s.Len() > 0 {
-			s.End = uint32(int(s.End) + grown)
-		}
-	}
-	m.Text = text
-	m.setSpans(&spans)
-	m.Msg = m.span(int(old.Start), int(old.Start)+len(b))
-}
-
 func textLen(b []byte) uint32 {
 	if len(b) > math.MaxUint32 {
 		panic("message: text longer than 4 GiB")

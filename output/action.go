@@ -45,7 +45,7 @@ type Action struct {
 	opts   ActionOptions
 	out    Output
 	queue  *queue.Queue // nil for a direct action
-	gate   gate
+	gate   Gate
 	errors *errorFile // nil without action.errorfile
 	limit  *limiter   // nil without a rate limit
 
@@ -69,11 +69,8 @@ type Action struct {
 
 // NewAction puts the machinery of an action around an output. It opens nothing.
 func NewAction(o ActionOptions) (*Action, error) {
-	if o.MarkInterval == 0 {
-		o.MarkInterval = 1200 * time.Second
-	}
 	a := &Action{opts: o, out: o.Output, turn: make(chan struct{}, 1)}
-	a.gate = newGate(o.Params, o.MarkInterval)
+	a.gate = NewGate(o.Params.GateParams, o.MarkInterval)
 	a.retry = newRetry(o.Params, o.Queue.Params.Filename != "" && !direct(o.Queue.Params.Type), o.Jitter)
 	if o.Params.ErrorFile != "" {
 		a.errors = &errorFile{path: o.Params.ErrorFile, max: o.Params.ErrorFileMaxSize, action: o.Name}
@@ -112,7 +109,7 @@ func (a *Action) Handle(ctx context.Context, v message.View) error {
 	if !a.gate.active {
 		return a.give(ctx, v)
 	}
-	taken := a.gate.pass(v, a.opts.Deps.Env.Now())
+	taken := a.gate.Pass(v, a.opts.Deps.Env.Now())
 	a.skipped(v.Len() - taken.Len())
 	if err := a.give(ctx, taken); err != nil {
 		// Those that are skipped are done with.

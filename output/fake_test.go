@@ -137,7 +137,7 @@ func (o *fakeOutput) up() {
 
 // defaultParams are those of an action without action.* parameters.
 func defaultParams() ActionParams {
-	return ActionParams{ResumeInterval: 30, ResumeIntervalMax: 1800, ReportSuspension: conf.Opt[bool]{Value: true}, WriteAllMarks: true}
+	return ActionParams{ResumeInterval: 30, ResumeIntervalMax: 1800, ReportSuspension: conf.Opt[bool]{Value: true}, GateParams: GateParams{WriteAllMarks: true}}
 }
 
 // newAction makes a direct action named "test" around o.

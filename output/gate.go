@@ -7,9 +7,18 @@ import (
 	"sysrelay/message"
 )
 
-// gate lets through the messages an action takes at all: execOnlyEveryNthTime,
+// GateParams say which messages an action takes at all.
+type GateParams struct {
+	OnlyWhenSuspended   bool `conf:"action.execonlywhenpreviousissuspended" doc:"Take only what the action before this one could not deliver." status:"full"`
+	EveryNthTime        int  `conf:"action.execonlyeverynthtime" doc:"Take only every so many-th message." status:"full"`
+	EveryNthTimeTimeout int  `conf:"action.execonlyeverynthtimetimeout" doc:"Seconds after which counting for it starts anew; 0 is never." status:"full"`
+	OnceEveryInterval   int  `conf:"action.execonlyonceeveryinterval" doc:"Seconds after a message during which no other is taken." status:"full"`
+	WriteAllMarks       bool `conf:"action.writeallmarkmessages" default:"on" doc:"off: take a mark message only if nothing was taken for half the mark interval." status:"full"`
+}
+
+// Gate lets through the messages an action takes at all: execOnlyEveryNthTime,
 // execOnlyOnceEveryInterval and mark messages.
-type gate struct {
+type Gate struct {
 	active   bool
 	nth      int           // execOnlyEveryNthTime
 	timeout  time.Duration // …Timeout
@@ -23,8 +32,13 @@ type gate struct {
 	last   time.Time // when a message was last taken
 }
 
-func newGate(p ActionParams, mark time.Duration) gate {
-	return gate{
+// NewGate returns the gate that p describes. mark is immark's interval; 0 is its
+// default, 1200 s.
+func NewGate(p GateParams, mark time.Duration) Gate {
+	if mark == 0 {
+		mark = 1200 * time.Second
+	}
+	return Gate{
 		active:   p.EveryNthTime > 1 || p.OnceEveryInterval > 0 || !p.WriteAllMarks,
 		nth:      p.EveryNthTime,
 		timeout:  time.Duration(p.EveryNthTimeTimeout) * time.Second,
@@ -35,8 +49,11 @@ func newGate(p ActionParams, mark time.Duration) gate {
 	}
 }
 
-// pass returns the messages of v to be taken.
-func (g *gate) pass(v message.View, now time.Time) message.View {
+// Pass returns the messages of v to be taken.
+func (g *Gate) Pass(v message.View, now time.Time) message.View {
+	if !g.active {
+		return v
+	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	v, _ = v.Filter(nil, func(m *message.Message) bool { return g.takes(m, now) })
@@ -44,7 +61,7 @@ func (g *gate) pass(v message.View, now time.Time) message.View {
 }
 
 // takes decides about one message, in rsyslog's order.
-func (g *gate) takes(m *message.Message, now time.Time) bool {
+func (g *Gate) takes(m *message.Message, now time.Time) bool {
 	if !g.allMarks && m.Flags&message.Mark != 0 && !g.last.IsZero() && now.Sub(g.last) < g.halfMark {
 		return false
 	}
@@ -58,7 +75,7 @@ func (g *gate) takes(m *message.Message, now time.Time) bool {
 	return true
 }
 
-func (g *gate) isNth(now time.Time) bool {
+func (g *Gate) isNth(now time.Time) bool {
 	if g.nth <= 1 {
 		return true
 	}
