@@ -340,12 +340,34 @@ func (a *actionLine) module(o *Object) bool {
 		ok := a.mysql(o)
 		o.Params[0].Values[0] = name
 		return ok
+	case "omgssapi":
+		return a.relp(o)
 	default:
-		if arg := a.span(";"); strings.TrimSpace(arg) != "" {
-			a.add(o, at, "args", strings.TrimSpace(arg))
-		}
+		return a.plainModule(o, name)
 	}
 	return a.template(o)
+}
+
+// plainModule is :omname:;template of a module that takes all else from directives.
+func (a *actionLine) plainModule(o *Object, name string) bool {
+	if !oldStyle[name] {
+		a.report(a.tok.pos(), "there is no action of the old style :"+name+":", `write action(type="`+name+`" …)`)
+		return false
+	}
+	a.blanks()
+	if rest := a.rest(); rest != "" && rest[0] != ';' && rest[0] != '#' {
+		a.report(a.pos(), fmt.Sprintf("unexpected %q: %s takes its parameters from directives", rest, name), "only ;template and a comment may follow")
+		return false
+	}
+	return a.template(o)
+}
+
+// oldStyle are the modules whose actions can be written :omname:, besides those with
+// parameters there.
+var oldStyle = map[string]bool{
+	"ommail": true, "omprog": true, "omruleset": true, "omsnmp": true, "omlibdbi": true, "omstdout": true,
+	"omudpspoof": true, "omuxsock": true, "omhdfs": true, "omoracle": true, "omtesting": true, "omtcl": true,
+	"mmjsonparse": true, "mmnormalize": true, "mmsnmptrapd": true, "mmaudit": true, "mmkubernetes": true,
 }
 
 // relp is :omrelp:host:port.

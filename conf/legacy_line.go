@@ -79,6 +79,10 @@ func (d *directiveLine) param(dir directive) (*Param, bool) {
 	default:
 		v = d.word()
 	}
+	if v == "" && dir.kind == aWord && dir.scope != runInput {
+		d.warn(d.tok.pos(), "$"+dir.name+" has no value and is ignored", "")
+		return nil, false
+	}
 	if v == "" {
 		d.report(d.tok.pos(), "$"+dir.name+" needs a value", "")
 		return nil, false

@@ -55,13 +55,18 @@ func (p *parser) report(at Pos, msg, suggest string) {
 }
 
 // notice adds something the user should know.
-func (p *parser) notice(at Pos, msg, suggest string) {
+func (p *parser) notice(at Pos, msg, suggest string) { p.note(Note, at, msg, suggest) }
+
+// warn adds something that rsyslogd lets pass and that is hardly meant.
+func (p *parser) warn(at Pos, msg, suggest string) { p.note(Warning, at, msg, suggest) }
+
+func (p *parser) note(severity Severity, at Pos, msg, suggest string) {
 	if len(p.cfg.Notices) == maxNotices {
 		msg, suggest = "there is more to note, which is not shown", ""
 	} else if len(p.cfg.Notices) > maxNotices {
 		return
 	}
 	e := p.cfg.errorAt(at, msg, suggest)
-	e.Severity = Note
+	e.Severity = severity
 	p.cfg.Notices = append(p.cfg.Notices, e)
 }

@@ -112,7 +112,10 @@ func (b *builder) objects(kind string) (found []*conf.Object) {
 
 func (b *builder) readGlobals() {
 	b.globals = &Globals{}
-	b.decode(mergeGlobals(b.objects("global")), b.globals)
+	o := mergeGlobals(b.objects("global"))
+	if err := b.checkTypes(o, b.cfg.Decode(o, b.globals), "global object"); err != nil {
+		b.failed(err)
+	}
 	if os.Getenv("RSYSLOG_DFLT_LOG_INTERNAL") == "1" {
 		b.globals.ProcessInternal = true
 	}
@@ -133,7 +136,7 @@ func (b *builder) loadModules() {
 			continue
 		}
 		name := conf.ModuleName(p.Values[0])
-		if !knownModule(name) {
+		if _, isOutput := b.findOutput(name); !isOutput && !knownModule(name) {
 			if b.unsupportedModule(name, o) {
 				continue
 			}
@@ -142,7 +145,9 @@ func (b *builder) loadModules() {
 		}
 		into := b.moduleParams(name)
 		o = b.known(name, o, into...)
-		b.decode(o, into...)
+		if err := b.checkTypes(o, b.cfg.Decode(o, into...), name+" module"); err != nil {
+			b.failed(err)
+		}
 		b.modules[name] = o
 	}
 }
@@ -206,7 +211,9 @@ func (b *builder) mainOptions() *queue.Options {
 	var at conf.Pos
 	if b.mainQueue != nil {
 		at = b.mainQueue.Pos
-		b.decode(b.mainQueue, &q)
+		if err := b.checkTypes(b.mainQueue, b.cfg.Decode(b.mainQueue, &q), "queue object"); err != nil {
+			b.failed(err)
+		}
 		if !b.mainQueue.Legacy {
 			kind = queue.Main
 		}
@@ -313,6 +320,10 @@ func (b *builder) action(o *conf.Object) (filter.Action, error) {
 		}
 		return nil, b.cfg.Errorf(p.ValuePos, conf.DidYouMean(p.Values[0], slices.Concat(outputNames(), modifierNames(), b.rsyslog.modules())),
 			"there is no output module %q", p.Values[0])
+	}
+	if name := conf.ModuleName(p.Values[0]); b.modules[name] == nil && b.rsyslog.has(name) && !builtinOutput(name) {
+		b.errorf(p.ValuePos, `write module(load="`+name+`") before it`, "module %s is not loaded", p.Values[0])
+		return nil, nil
 	}
 	a, err := kind.make(b, o)
 	if err != nil {

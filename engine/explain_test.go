@@ -15,7 +15,7 @@ import (
 // received, and messages; what is explained.
 func TestExplain(t *testing.T) {
 	golden(t, "testdata/explain.txt", func(t *testing.T, parts []string) string {
-		cfg, err := conf.Parse("t.conf", []byte("global(localHostname=\"relay\")\n"+parts[0]))
+		cfg, err := conf.Parse("t.conf", []byte("global(localHostname=\"relay\") module(load=\"omrelp\")\n"+parts[0]))
 		if err != nil {
 			t.Fatal(err)
 		}

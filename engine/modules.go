@@ -75,7 +75,7 @@ func inputOf[M, P any](name string, make func(M, P, input.Deps) (input.Input, er
 				return nil, err
 			}
 			into := []any{&inputHead{}, &p}
-			if err := b.cfg.Decode(b.known(name, o, into...), into...); err != nil {
+			if err := b.decodeKnown(name, o, into...); err != nil {
 				return nil, err
 			}
 			in, err := make(m, p, b.inputDeps())
@@ -134,7 +134,7 @@ func outputOf[M, P any](name string, make func(M, P, output.Deps) (output.Output
 				return nil, err
 			}
 			into := []any{&actionHead{}, &a, &q, &p}
-			if err := b.cfg.Decode(b.known(name, o, into...), into...); err != nil {
+			if err := b.decodeKnown(name, o, into...); err != nil {
 				return nil, err
 			}
 			out, err := make(m, p, b.outputDeps())
@@ -149,7 +149,7 @@ func outputOf[M, P any](name string, make func(M, P, output.Deps) (output.Output
 // moduleTitle is a module's name as rsyslog shows it: those that are part of the
 // daemon say so.
 func moduleTitle(name string) string {
-	if slices.Contains([]string{"omfile", "omfwd", "ompipe", "omusrmsg"}, name) {
+	if builtinOutput(name) {
 		return "builtin:" + name
 	}
 	return name
@@ -178,6 +178,11 @@ func (b *builder) moduleParams(name string) []any {
 		into = append(into, &DiagParams{})
 	}
 	return into
+}
+
+// builtinOutput says whether the output needs no module().
+func builtinOutput(name string) bool {
+	return slices.Contains([]string{"omfile", "omfwd", "ompipe", "omusrmsg", "omshell", "omdiscard"}, name)
 }
 
 // decodeModule decodes a module() object, or the defaults if there is none.

@@ -2,8 +2,12 @@ package engine
 
 import (
 	_ "embed"
+	"errors"
+	"maps"
 	"slices"
 	"strings"
+
+	"github.com/hashicorp/go-multierror"
 
 	"sysrelay/conf"
 	"sysrelay/output"
@@ -15,18 +19,24 @@ import (
 // with what follows from that, and the daemon starts with the rest. A module that
 // has come to exist needs no change here.
 
-//go:embed unsupported.list
-var unsupportedList string
+//go:embed rsyslog.list
+var rsyslogList string
 
-// rsyslogParams are the parameters of rsyslog's modules and objects, by name and
-// place: "omkafka action".
-type rsyslogParams map[string][]string
+// rsyslogParams are the parameters of rsyslog's modules and objects with their types,
+// by name and place: "omkafka action".
+type rsyslogParams map[string]map[string]string
 
 func newRsyslogParams() rsyslogParams {
 	all := rsyslogParams{}
-	for line := range strings.Lines(unsupportedList) {
-		if where, params, ok := strings.Cut(line, ":"); ok && line[0] != '#' {
-			all[where] = strings.Fields(params)
+	for line := range strings.Lines(rsyslogList) {
+		where, params, ok := strings.Cut(line, ":")
+		if !ok || line[0] == '#' {
+			continue
+		}
+		all[where] = map[string]string{}
+		for _, p := range strings.Fields(params) {
+			name, typ, _ := strings.Cut(p, "=")
+			all[where][name] = typ
 		}
 	}
 	return all
@@ -45,7 +55,14 @@ func (r rsyslogParams) has(module string) bool {
 // takes says whether rsyslog's object takes the parameter.
 func (r rsyslogParams) takes(module, where, param string) bool {
 	params := r[module+" "+where]
-	return slices.Contains(params, strings.ToLower(param)) || slices.Contains(params, "*")
+	_, any := params["*"]
+	_, ok := params[strings.ToLower(param)]
+	return ok || any
+}
+
+// params lists the parameters of an object.
+func (r rsyslogParams) params(module, where string) []string {
+	return slices.Collect(maps.Keys(r[module+" "+where]))
 }
 
 // modules lists rsyslog's modules.
@@ -70,6 +87,10 @@ func UnsupportedModules() []string {
 // consequence is what it means that a module is missing, at its module() object.
 func consequence(module string) string {
 	switch {
+	case module == "impstats":
+		return "there are no statistics"
+	case module == "imkmsg", module == "imjournal", module == "imdocker":
+		return "it receives nothing"
 	case strings.HasPrefix(module, "im"):
 		return "its inputs receive nothing"
 	case strings.HasPrefix(module, "om"):
@@ -111,6 +132,48 @@ func (b *builder) known(module string, o *conf.Object, into ...any) *conf.Object
 	return &kept
 }
 
+// decodeKnown decodes an object of a module: what rsyslog has besides is reported as
+// unsupported, and values are checked by rsyslog's types, too, where the structs ask
+// for less.
+func (b *builder) decodeKnown(module string, o *conf.Object, into ...any) error {
+	o = b.known(module, o, into...)
+	return b.checkTypes(o, b.cfg.Decode(o, into...), module+" "+o.Kind, "action object", "queue object")
+}
+
+// checkTypes checks the values of o by rsyslog's types of the places. It passes over
+// values that err, the errors so far, is about, and adds to it.
+func (b *builder) checkTypes(o *conf.Object, err error, places ...string) error {
+	var all *multierror.Error
+	reported := map[conf.Pos]bool{}
+	if err != nil {
+		all = multierror.Append(all, err)
+		for _, err := range all.Errors {
+			if e := (*conf.Error)(nil); errors.As(err, &e) {
+				reported[e.Pos] = true
+			}
+		}
+	}
+	for _, p := range o.Params {
+		if reported[p.ValuePos] {
+			continue
+		}
+		if e := b.cfg.CheckParam(p, b.rsyslog.typeOf(p.Name, places...)); e != nil {
+			all = multierror.Append(all, e)
+		}
+	}
+	return all.ErrorOrNil()
+}
+
+// typeOf is the type of a parameter at the first of the places that has it.
+func (r rsyslogParams) typeOf(param string, places ...string) string {
+	for _, place := range places {
+		if typ, ok := r[place][strings.ToLower(param)]; ok {
+			return typ
+		}
+	}
+	return ""
+}
+
 // paramNames are the names that the structs know, in lower case.
 func paramNames(into ...any) (names []string) {
 	for _, p := range conf.Describe(into...) {
@@ -134,10 +197,15 @@ func (b *builder) checkUnsupported(module string, o *conf.Object, heads ...any) 
 			checked.Params = append(checked.Params, p)
 		case strings.EqualFold(p.Name, "config.enabled"), b.rsyslog.takes(module, o.Kind, p.Name):
 		default:
-			b.errorf(p.Pos, conf.DidYouMean(p.Name, append(own, b.rsyslog[module+" "+o.Kind]...)), "parameter %s not known in %s", p.Name, o)
+			b.errorf(p.Pos, conf.DidYouMean(p.Name, append(own, b.rsyslog.params(module, o.Kind)...)), "parameter %s not known in %s", p.Name, o)
 		}
 	}
 	b.decode(&checked, heads...)
+	for _, p := range o.Params {
+		if e := b.cfg.CheckParam(p, b.rsyslog.typeOf(p.Name, module+" "+o.Kind)); e != nil {
+			b.failed(e)
+		}
+	}
 }
 
 // unsupportedModule is a module() of rsyslog's that is not there. It says whether
@@ -222,7 +290,7 @@ func (b *builder) unsupportedObjects() {
 		}
 		for _, p := range o.Params {
 			if !b.rsyslog.takes(o.Kind, "object", p.Name) && !strings.EqualFold(p.Name, "config.enabled") {
-				b.errorf(p.Pos, conf.DidYouMean(p.Name, b.rsyslog[o.Kind+" object"]), "parameter %s not known in %s", p.Name, o)
+				b.errorf(p.Pos, conf.DidYouMean(p.Name, b.rsyslog.params(o.Kind, "object")), "parameter %s not known in %s", p.Name, o)
 			}
 		}
 		e := unsupportedError(b.cfg, o.Pos, "it has no effect", "%s is not supported", o)

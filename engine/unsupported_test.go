@@ -79,6 +79,12 @@ func TestUnsupported(t *testing.T) {
 		{`ruleset(name="r" parser="rsyslog.rfc3146") { stop }`, `1:25 error: there is no parser "rsyslog.rfc3146"; did you mean "rsyslog.rfc3164"?`},
 		{`timezone(id="x" offst="y")`, `1:1 unsupported: timezone() is not supported: it has no effect` + "\n" +
 			`1:17 error: parameter offst not known in timezone(); did you mean "offset"?`},
+		{`action(type="omrelp" target="x")`, `1:13 error: module omrelp is not loaded; write module(load="omrelp") before it`},
+		{`module(load="imkafka" ruleset="a") input(type="imkafka" parseHostname="maybe")`, `1:13 unsupported: module imkafka is not supported: its inputs receive nothing` + "\n" +
+			`1:47 unsupported: input module imkafka is not supported: this input receives nothing` + "\n" +
+			`1:71 error: parameter parseHostname: "maybe" is neither on nor off; write "on" or "off"`},
+		{`action(type="omfwd" target="a b" keepalive.time="-1")`, `1:28 error: parameter target: "a b" contains blanks; remove the blanks` + "\n" +
+			`1:49 error: parameter keepalive.time: -1 is out of range; write 0 or more`},
 	} {
 		_, got, _ := findings(t, c.config, Options{})
 		if strings.Join(got, "\n") != c.want {
@@ -93,7 +99,7 @@ func TestUnsupportedGivesWay(t *testing.T) {
 		Template string `conf:"template"`
 	}
 	exists := outputOf("omhdfs", func(struct{}, params, output.Deps) (output.Output, error) { return &testOut{}, nil })
-	e, got, _ := findings(t, `action(type="omhdfs" template="x")`, Options{outputs: []outputKind{exists}})
+	e, got, _ := findings(t, `module(load="omhdfs") action(type="omhdfs" template="x")`, Options{outputs: []outputKind{exists}})
 	if len(got) > 0 || len(e.actions) != 1 {
 		t.Errorf("%q, %d actions", got, len(e.actions))
 	}
@@ -102,8 +108,8 @@ func TestUnsupportedGivesWay(t *testing.T) {
 // A parameter that a later rsyslog has is no typing error.
 func TestUnsupportedParameter(t *testing.T) {
 	exists := outputOf("omtcl", func(_, _ struct{}, _ output.Deps) (output.Output, error) { return &testOut{}, nil })
-	e, got, _ := findings(t, `action(type="omtcl" template="x")`, Options{outputs: []outputKind{exists}})
-	want := `1:21 unsupported: parameter template of action(type="omtcl") is not supported: it has no effect`
+	e, got, _ := findings(t, `module(load="omtcl") action(type="omtcl" template="x")`, Options{outputs: []outputKind{exists}})
+	want := `1:42 unsupported: parameter template of action(type="omtcl") is not supported: it has no effect`
 	if !slices.Equal(got, []string{want}) || len(e.actions) != 1 {
 		t.Errorf("%q, %d actions", got, len(e.actions))
 	}
