@@ -40,13 +40,13 @@ type IMPTCPParams struct {
 	MaxSessions      conf.Opt[int] `conf:"maxsessions" doc:"Connections at a time; 0 is no limit." status:"full"`
 	NotifyClose      bool          `conf:"notifyonconnectionclose" doc:"Log when a connection is closed." status:"full"`
 	NotifyOpen       bool          `conf:"notifyonconnectionopen" doc:"Log when a connection is accepted." status:"full"`
-	Compression      string        `conf:"compression.mode" doc:"Stream compression." status:"none"`
 	Delimiter        int           `conf:"addtlframedelimiter" default:"-1" doc:"ASCII value of a further byte that ends a message; -1 is none." status:"full"`
 	MultiLine        bool          `conf:"multiline" doc:"LF ends a message only if '<' follows." status:"full"`
 	PortFile         string        `conf:"listenportfilename" doc:"File the port number is written to." status:"full"`
 	Backlog          int           `conf:"socketbacklog" default:"64" doc:"Connections waiting to be accepted." status:"full"`
 	conf.KeepAlive
 	RateParams
+	StreamCompression
 	StreamExtras
 }
 
@@ -91,11 +91,9 @@ func NewIMPTCP(module IMPTCPModule, p IMPTCPParams, d Deps) (Input, error) {
 		ownerIsFatal: p.FailOnChown,
 	}
 	in.setFlow(p.FlowControl)
+	in.unpack = p.StreamCompression.policy()
 	var err error
 	if in.limit, err = p.limiter(in.name, d, &in.ledger); err == nil {
-		err = refuseMissing(false, p.Compression, "")
-	}
-	if err == nil {
 		err = in.configure(p.StreamExtras, rawStreamParams{regex: p.StartRegex, defaultTZ: p.DefaultTZ})
 	}
 	if err != nil {

@@ -73,7 +73,7 @@ func NewIMRELP(module IMRELPModule, p IMRELPParams, d Deps) (Input, error) {
 }
 
 func (in *relpInput) configure(p IMRELPParams) (err error) {
-	if err := refuseMissing(p.TLS, "", ""); err != nil {
+	if err := refuseMissing(p.TLS); err != nil {
 		return err
 	}
 	switch strings.ToLower(p.Ack) {

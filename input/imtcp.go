@@ -9,24 +9,14 @@ import (
 	"sysrelay/message"
 )
 
-// StreamCompression are the parameters of compressed streams, which are not there
-// yet. Asking for them is an error: see refuseMissing.
-type StreamCompression struct {
-	Compression       string `conf:"compression.mode" doc:"Stream compression." status:"none"`
-	CompressionDriver string `conf:"compression.driver" doc:"zlib or zstd." status:"none"`
-	ExpansionRatio    int    `conf:"compression.maxexpansionratio" doc:"Largest expansion accepted." status:"none"`
-	DecompressedBytes int    `conf:"compression.maxdecompressedbytesperreceive" doc:"Most bytes out of one read." status:"none"`
-	ZstdWindow        int    `conf:"compression.maxtotalzstdwindowbytes" doc:"Most memory of zstd windows." status:"none"`
-}
-
 // IMTCPCommon are parameters of module(load="imtcp") and its inputs alike.
 type IMTCPCommon struct {
 	conf.StreamDriver
-	RevocationCheck bool   `conf:"streamdriver.tlsrevocationcheck" doc:"Ask authorities about revocation (OCSP); not there, an error: give a streamDriver.crlFile." status:"none"`
-	Namespace       string `conf:"networknamespace" doc:"Linux network namespace to listen in." status:"none"`
-	Workers         int    `conf:"workerthreads" doc:"Accepted; every connection has a goroutine." status:"full"`
-	MaxReads        int    `conf:"starvationprotection.maxreads" doc:"Accepted; connections are served in turn." status:"full"`
-	MaxListeners    int    `conf:"maxlisteners" alias:"maxlistners" doc:"Accepted; there is no limit." status:"full"`
+	RevocationCheck bool             `conf:"streamdriver.tlsrevocationcheck" doc:"Ask authorities about revocation (OCSP); not there, an error: give a streamDriver.crlFile." status:"none"`
+	Namespace       conf.Opt[string] `conf:"networknamespace" doc:"Linux network namespace to listen in, a name below /run/netns." status:"full"`
+	Workers         int              `conf:"workerthreads" doc:"Accepted; every connection has a goroutine." status:"full"`
+	MaxReads        int              `conf:"starvationprotection.maxreads" doc:"Accepted; connections are served in turn." status:"full"`
+	MaxListeners    int              `conf:"maxlisteners" alias:"maxlistners" doc:"Accepted; there is no limit." status:"full"`
 	conf.KeepAlive
 	StreamCompression
 }
@@ -106,15 +96,17 @@ func NewIMTCP(module IMTCPModule, p IMTCPParams, d Deps) (Input, error) {
 		keepAlive:   p.KeepAlive.Over(module.KeepAlive).Config(),
 		notifyOpen:  or(p.NotifyOpen, module.NotifyOpen),
 		notifyClose: or(p.NotifyClose, module.NotifyClose),
+		namespace:   p.Namespace.Or(module.Namespace).Value,
 		lowerCase:   !or(p.PreserveCase, module.PreserveCase),
 	}
+	in.unpack = p.StreamCompression.Over(module.StreamCompression).policy()
 	in.setFlow(or(p.FlowControl, module.FlowControl))
 	var err error
 	if in.limit, err = p.limiter(in.name, d, &in.ledger); err != nil {
 		return nil, fmt.Errorf("imtcp port %s: %w", p.Port, err)
 	}
 	for _, x := range []IMTCPCommon{module.IMTCPCommon, p.IMTCPCommon} {
-		if err := refuseMissing(x.Mode.Value != 0, x.Compression, x.Namespace); err != nil {
+		if err := refuseMissing(x.Mode.Value != 0); err != nil {
 			return nil, fmt.Errorf("imtcp port %s: %w", p.Port, err)
 		}
 	}
@@ -127,14 +119,9 @@ func NewIMTCP(module IMTCPModule, p IMTCPParams, d Deps) (Input, error) {
 
 // refuseMissing fails if something is asked for that is not there and that
 // nobody would want to be left out silently.
-func refuseMissing(tls bool, compression, namespace string) error {
-	switch {
-	case tls:
+func refuseMissing(tls bool) error {
+	if tls {
 		return errors.New("TLS is asked for, and this version has none; it does not listen without")
-	case compression != "" && !strings.EqualFold(compression, "none"):
-		return fmt.Errorf("compression.mode %q: this version cannot read compressed streams", compression)
-	case namespace != "":
-		return fmt.Errorf("networkNamespace %q: this version cannot listen in another namespace", namespace)
 	}
 	return nil
 }

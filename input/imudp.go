@@ -35,6 +35,7 @@ type IMUDPParams struct {
 	Device        string             `conf:"device" doc:"Network interface to listen on." status:"full"`
 	ReceiveBuffer int64              `conf:"rcvbufsize,type=size" doc:"Size of the kernel's receive buffer; default is 4 MiB or what the system permits." status:"full"`
 	FreeBind      int                `conf:"ipfreebind" default:"2" doc:"Listen on an address this host does not have yet: 0 no, 1 and 2 yes." status:"full"`
+	Namespace     string             `conf:"networknamespace" doc:"Linux network namespace to listen in, a name below /run/netns (sysrelay's own)." status:"full"`
 	Ruleset       string             `conf:"ruleset" doc:"Ruleset the messages go to." status:"full"`
 	AllowedSender conf.Opt[[]string] `conf:"allowedsender" doc:"As in module()." status:"full"`
 	RateParams
@@ -115,7 +116,11 @@ func (in *udpInput) Listen() error {
 func (in *udpInput) open(port string) (*udpSocket, error) {
 	addr := net.JoinHostPort(in.p.Address, port)
 	lc := net.ListenConfig{Control: in.options()}
-	c, err := lc.ListenPacket(context.Background(), "udp"+in.deps.IPVersion, addr)
+	var c net.PacketConn
+	err := conf.InNamespace(in.p.Namespace, func() (err error) {
+		c, err = lc.ListenPacket(context.Background(), "udp"+in.deps.IPVersion, addr)
+		return err
+	})
 	if err != nil {
 		return nil, fmt.Errorf("imudp: cannot listen on %s: %w", addr, err)
 	}

@@ -15,6 +15,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"sysrelay/conf"
 )
 
 // streamParams are what a stream listener needs to know, whatever the protocol
@@ -31,7 +33,8 @@ type streamParams struct {
 	keepAlive    net.KeepAliveConfig
 	notifyOpen   bool
 	notifyClose  bool
-	lowerCase    bool // of the peer's name
+	lowerCase    bool   // of the peer's name
+	namespace    string // network namespace to listen in; empty is ours
 	allowed      *AllowedSenders
 	proxy        proxyPolicy
 	socketMode   os.FileMode
@@ -42,6 +45,8 @@ type streamParams struct {
 	// wrap is put around every connection once it is accepted and any PROXY
 	// header is read: TLS goes here. nil leaves the connection as it is.
 	wrap func(net.Conn) net.Conn
+	// unpack decompresses streams, nil if they are not compressed.
+	unpack *unpackPolicy
 }
 
 // streamListener accepts connections and runs a session for each.
@@ -116,7 +121,11 @@ func (l *streamListener) listen() error {
 		}
 	}
 	lc := net.ListenConfig{KeepAliveConfig: l.keepAlive, KeepAlive: -1}
-	ln, err := lc.Listen(context.Background(), network, addr)
+	var ln net.Listener
+	err := conf.InNamespace(l.namespace, func() (err error) {
+		ln, err = lc.Listen(context.Background(), network, addr)
+		return err
+	})
 	if err != nil {
 		return fmt.Errorf("%s: cannot listen on %s: %w", l.module, addr, err)
 	}
@@ -264,6 +273,9 @@ func (l *streamListener) session(ctx context.Context, c *conn) {
 	}
 	if l.wrap != nil {
 		c.Conn = l.wrap(c.Conn)
+	}
+	if l.unpack != nil {
+		c.Conn = l.unpack.unpack(c)
 	}
 	l.serve(ctx, c)
 }

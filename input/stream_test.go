@@ -395,8 +395,6 @@ func TestIMTCPConfigurationErrors(t *testing.T) {
 		{func(_ *IMTCPModule, p *IMTCPParams) { p.DefaultTZ = "CET" }, `defaultTZ "CET" is not of the form +hh:mm`},
 		{func(m *IMTCPModule, _ *IMTCPParams) { m.StreamDriver.Mode.Value = 1 }, "TLS is asked for"},
 		{func(_ *IMTCPModule, p *IMTCPParams) { p.StreamDriver.Mode.Value = 1 }, "TLS is asked for"},
-		{func(_ *IMTCPModule, p *IMTCPParams) { p.Compression = "stream:always" }, "cannot read compressed streams"},
-		{func(_ *IMTCPModule, p *IMTCPParams) { p.Namespace = "red" }, "cannot listen in another namespace"},
 		{func(_ *IMTCPModule, p *IMTCPParams) { p.ProxyProtocol.Mode = "required" }, "proxyProtocol needs proxyProtocol.trusted"},
 		{func(_ *IMTCPModule, p *IMTCPParams) { p.ProxyProtocol.Mode = "maybe" }, `proxyProtocol "maybe" is not`},
 		{func(_ *IMTCPModule, p *IMTCPParams) {

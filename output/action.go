@@ -54,6 +54,7 @@ type Action struct {
 	// turn holds one token: who has it may use the output and the fields below.
 	turn    chan struct{}
 	retry   retry
+	quota   errorQuota
 	aside   int // messages set aside and not reported yet
 	asideAt time.Time
 
@@ -74,6 +75,9 @@ func NewAction(o ActionOptions) (*Action, error) {
 	a.retry = newRetry(o.Params, o.Queue.Params.Filename != "" && !direct(o.Queue.Params.Type), o.Jitter)
 	if o.Params.ErrorFile != "" {
 		a.errors = &errorFile{path: o.Params.ErrorFile, max: o.Params.ErrorFileMaxSize, action: o.Name}
+	}
+	if q, ok := o.Output.(quiet); ok {
+		a.quota = q.errorQuota()
 	}
 	var err error
 	if a.limit, err = newLimiter(&a.opts); err != nil {

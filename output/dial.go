@@ -19,7 +19,7 @@ type Dialing struct {
 	Address          string `conf:"address" doc:"Local address to send from." status:"full"`
 	Device           string `conf:"device" doc:"Network interface to send through." status:"full"`
 	FreeBind         int    `conf:"ipfreebind,min=0,max=2" default:"2" doc:"Whether address may be one the host does not have (yet); 0 is no." status:"full"`
-	NetworkNamespace string `conf:"networknamespace" doc:"Network namespace to send from; not there, an error." status:"none"`
+	NetworkNamespace string `conf:"networknamespace" doc:"Network namespace to send from, a name below /run/netns." status:"full"`
 	UserTimeout      int    `conf:"tcp_user_timeout" doc:"Milliseconds sent data may stay unacknowledged until the connection is given up; 0 is the system's default." status:"full"`
 	conf.KeepAlive
 }
@@ -76,7 +76,7 @@ func (d Dialing) dial(ctx context.Context, to hostPort, timeout time.Duration) (
 		}
 		nd.LocalAddr = &net.TCPAddr{IP: ip}
 	}
-	c, err := nd.DialContext(ctx, "tcp", to.String())
+	c, err := d.dialFrom(ctx, &nd, to)
 	if err != nil {
 		return nil, fmt.Errorf("cannot connect to %s: %w", to, netCause(err))
 	}
@@ -90,6 +90,30 @@ func (d Dialing) dial(ctx context.Context, to hostPort, timeout time.Duration) (
 		return nil, errors.Join(fmt.Errorf("cannot set tcp_user_timeout: %w", err), c.Close())
 	}
 	return tcp, nil
+}
+
+// dialFrom dials in the network namespace. The name is resolved in ours; what a
+// dialer does by goroutines of its own would not be in the namespace.
+func (d Dialing) dialFrom(ctx context.Context, nd *net.Dialer, to hostPort) (c net.Conn, err error) {
+	if d.NetworkNamespace == "" {
+		return nd.DialContext(ctx, "tcp", to.String())
+	}
+	ctx, cancel := context.WithTimeout(ctx, nd.Timeout)
+	defer cancel()
+	ips, err := net.DefaultResolver.LookupIPAddr(ctx, to.host)
+	if err != nil {
+		return nil, err
+	}
+	for _, ip := range ips {
+		err = conf.InNamespace(d.NetworkNamespace, func() (err error) {
+			c, err = nd.DialContext(ctx, "tcp", net.JoinHostPort(ip.String(), to.port))
+			return err
+		})
+		if err == nil {
+			return c, nil
+		}
+	}
+	return nil, err
 }
 
 // prepare sets what has to be set before a socket is bound or connected.

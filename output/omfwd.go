@@ -17,7 +17,7 @@ func NewOMFwd(m OMFwdModule, p OMFwdParams, d Deps) (Output, error) {
 	if err != nil {
 		return nil, err
 	}
-	w := wire{tpl: tpl, limit: d.Env.Sanitize.MaxSize, digits: 3}
+	w := wire{tpl: tpl, limit: d.Env.Sanitize.MaxSize, digits: 3, quota: errorQuota{skip: p.ConErrSkip, most: p.MaxErrors}}
 	if w.rate, err = p.limit(d); err != nil {
 		return nil, err
 	}
@@ -53,7 +53,8 @@ type wire struct {
 	delimiter byte
 	digits    int // of the last octet count; the next is likely to have as many
 
-	rate RateLimit // nil: none
+	rate  RateLimit // nil: none
+	quota errorQuota
 
 	zlib   *zlib.Writer // nil: no compression
 	zipped bytes.Buffer
@@ -86,6 +87,8 @@ func (w *wire) append(l *lines, m *message.Message) {
 
 // RateLimit implements Limited.
 func (w *wire) RateLimit() RateLimit { return w.rate }
+
+func (w *wire) errorQuota() errorQuota { return w.quota }
 
 // Render shows what would be sent, for the error file.
 func (w *wire) Render(dst []byte, m *message.Message) []byte { return w.tpl.Append(dst, m) }

@@ -108,8 +108,6 @@ func TestParamsThatAreRefused(t *testing.T) {
 		"needs a target":        func(p *OMFwdParams) { p.Target = nil },
 		"3 ports for 1 targets": func(p *OMFwdParams) { p.Port = []string{"1", "2", "3"} },
 		"asks for TLS":          func(p *OMFwdParams) { p.StreamDriver.Mode = given(1) },
-		"stream:always":         func(p *OMFwdParams) { p.CompressionMode = "stream:always" },
-		"networkNamespace":      func(p *OMFwdParams) { p.NetworkNamespace = "x" },
 		"there is no template":  func(p *OMFwdParams) { p.Template = "nix" },
 	} {
 		p := fwdParams(&net.TCPAddr{})

@@ -8,6 +8,7 @@ package output
 import (
 	"context"
 	"errors"
+	"net"
 
 	"sysrelay/message"
 )
@@ -43,6 +44,8 @@ type Deps struct {
 	Template func(name string) (message.Template, bool)
 	// RateLimit finds a ratelimit() object; nil if there are none.
 	RateLimit func(name string) (RateLimit, bool)
+	// LookupSRV finds DNS SRV records; nil asks the system's resolver.
+	LookupSRV func(ctx context.Context, service, proto, name string) (string, []*net.SRV, error)
 	// FileLocks are shared by all omfile actions; nil if there is only one.
 	FileLocks *FileLocks
 }

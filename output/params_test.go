@@ -86,7 +86,7 @@ func TestDefaults(t *testing.T) {
 		{`action(type="omfwd" target="h" protocol="tcp" template="text")`, &OMFwdParams{}, func() any {
 			p := fwdParams(noAddr{})
 			p.Target, p.Port, p.Dialing.FreeBind = []string{"h"}, nil, 2
-			p.Compression, p.StreamFlush, p.RateLimitBurst = "zlib", true, 200
+			p.Compression, p.StreamFlush, p.RateLimitBurst, p.PoolMode = "zlib", true, 200, "roundrobin"
 			return &p
 		}()},
 		{`action(type="omrelp" target="h" template="text" timeout="20")`, &OMRELPParams{}, func() any {

@@ -1,9 +1,11 @@
 package output
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"net"
 	"slices"
 	"time"
@@ -34,7 +36,7 @@ type dialed struct {
 
 func newPool(n int, resume time.Duration) pool {
 	ctx, cancel := context.WithCancel(context.Background())
-	return pool{resume: resume, ctx: ctx, cancel: cancel, results: make(chan dialed, n)}
+	return pool{resume: max(resume, minInterval), ctx: ctx, cancel: cancel, results: make(chan dialed, max(n, srvMost))}
 }
 
 // close ends what is being dialed.
@@ -73,11 +75,32 @@ func (p *pool) share() {
 		t.deal = t.deal[:0]
 	}
 	for _, i := range p.todo {
-		p.turn = (p.turn + 1) % len(p.online)
-		t := p.online[p.turn]
+		t := p.next()
 		t.deal = append(t.deal, i)
 	}
 	p.todo = p.todo[:0]
+}
+
+// next is the target whose turn it is.
+func (p *pool) next() *target {
+	p.turn = (p.turn + 1) % len(p.online)
+	best, total, even := p.online[p.turn], 0, true
+	for _, t := range p.online {
+		w := max(t.weight, 1)
+		total += w
+		even = even && w == max(p.online[0].weight, 1)
+	}
+	if even {
+		return best
+	}
+	// Each gets its share, spread evenly: who has waited for most goes first.
+	for _, t := range p.online {
+		if t.score += max(t.weight, 1); t.score > best.score {
+			best = t
+		}
+	}
+	best.score -= total
+	return best
 }
 
 // sendShares sends to every target what was dealt to it, and puts back what was
@@ -120,11 +143,9 @@ func (o *tcpForward) findOnline(ctx context.Context) error {
 				more = false
 			}
 		}
-		p.online = p.online[:0]
-		for _, t := range o.targets {
-			if t.stream != nil {
-				p.online = append(p.online, t)
-			}
+		o.collectOnline()
+		if len(p.online) == 0 {
+			o.dialDue() // those of the next tier
 		}
 		switch {
 		case len(p.online) > 0:
@@ -143,10 +164,42 @@ func (o *tcpForward) findOnline(ctx context.Context) error {
 	}
 }
 
-// dialDue begins to dial the targets whose time has come.
-func (o *tcpForward) dialDue() {
+// collectOnline makes online the targets to be used: those of the lowest tier
+// that has any connected.
+func (o *tcpForward) collectOnline() {
+	p := &o.pool
+	p.online = p.online[:0]
 	for _, t := range o.targets {
-		if t.stream != nil || t.dialing || o.now().Before(t.retryAt) {
+		if t.stream == nil {
+			continue
+		}
+		if len(p.online) > 0 && t.tier < p.online[0].tier {
+			p.online = p.online[:0]
+		}
+		if len(p.online) == 0 || t.tier == p.online[0].tier {
+			p.online = append(p.online, t)
+		}
+	}
+}
+
+// busyTier is the lowest tier of which a target is connected or being dialed.
+func (o *tcpForward) busyTier() int {
+	tier := math.MaxInt
+	for _, t := range o.targets {
+		if t.stream != nil || t.dialing {
+			tier = min(tier, t.tier)
+		}
+	}
+	return tier
+}
+
+// dialDue begins to dial the targets whose time has come. Targets of a tier are
+// left alone as long as there are better ones.
+func (o *tcpForward) dialDue() {
+	byTier := slices.Clone(o.targets)
+	slices.SortStableFunc(byTier, func(a, b *target) int { return cmp.Compare(a.tier, b.tier) })
+	for _, t := range byTier {
+		if t.stream != nil || t.dialing || o.now().Before(t.retryAt) || t.tier > o.busyTier() {
 			continue
 		}
 		t.dialing = true
@@ -163,6 +216,12 @@ func (o *tcpForward) dialed(ctx context.Context, d dialed) error {
 	o.pool.pending--
 	d.t.dialing = false
 	err := d.err
+	if d.t.gone {
+		if d.conn != nil {
+			_ = d.conn.Close() // it is no target any more
+		}
+		return err
+	}
 	if err == nil {
 		if d.t.stream, err = newStream(d.t.to, d.conn, o.opts); err == nil {
 			d.t.count = 0

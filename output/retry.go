@@ -84,7 +84,7 @@ func (a *Action) failed(err error) {
 	}
 	r.phase, r.tries, r.until = retrying, 0, now
 	a.spells.failed.Add(1)
-	if !r.told || r.again {
+	if (!r.told || r.again) && a.quota.allows() {
 		a.log(severityError, "action '%s': %v", a.opts.Name, err)
 	}
 	if r.report && (!r.told || r.again) {
@@ -94,6 +94,25 @@ func (a *Action) failed(err error) {
 	r.told = true
 	r.inRow++
 }
+
+// errorQuota limits how often failures are reported at all.
+type errorQuota struct {
+	skip, most   int // every skip-th, most in all; 0 is no limit
+	seen, passed int
+}
+
+// allows counts a failure and says whether it is reported.
+func (q *errorQuota) allows() bool {
+	q.seen++
+	if q.skip > 1 && q.seen%q.skip != 0 || q.most > 0 && q.passed >= q.most {
+		return false
+	}
+	q.passed++
+	return true
+}
+
+// quiet is an output with a quota of its own (omfwd's conErrSkip and maxErrorMessages).
+type quiet interface{ errorQuota() errorQuota }
 
 // works notes a delivery. An output that says it could be used again and fails at
 // once, as a file on a full disk, has not been resumed for whom reads the log.

@@ -31,6 +31,8 @@ type stream struct {
 	// stalled is called when the peer makes a write wait; for tests.
 	stalled func()
 
+	pack *packed // nil: not compressed
+
 	// What push works on: it is one closure for all writes of the connection.
 	push func(fd uintptr)
 	out  []byte
@@ -44,6 +46,7 @@ type stream struct {
 type chunk struct {
 	lines
 	at   int64 // place of its first byte in the stream
+	end  int64 // compressed: where it ends there
 	from int   // messages before this one need not be sent again
 }
 
@@ -53,6 +56,8 @@ type streamOptions struct {
 	resend bool // keep what is not acknowledged
 	last   bool // keep the last message, acknowledged or not
 	unread int  // keep that many bytes that are acknowledged, for a reset
+
+	pack *packing // nil: not compressed
 }
 
 func newStream(to hostPort, conn *net.TCPConn, o streamOptions) (*stream, error) {
@@ -62,6 +67,12 @@ func newStream(to hostPort, conn *net.TCPConn, o streamOptions) (*stream, error)
 	}
 	s := &stream{to: to, conn: conn, raw: raw, streamOptions: o}
 	s.push = s.pushOnce
+	if o.pack != nil {
+		s.pack = &packed{packing: *o.pack}
+		if s.pack.packer, err = o.pack.packer(&s.pack.out); err != nil {
+			return nil, errors.Join(err, conn.Close())
+		}
+	}
 	return s, nil
 }
 
@@ -118,7 +129,10 @@ func (s *stream) write(ctx context.Context, c *chunk) (int, error) {
 	if c.from > 0 {
 		start = c.ends[c.from-1]
 	}
-	c.at = s.sent - int64(start)
+	if s.pack != nil {
+		return s.writePacked(ctx, c, start)
+	}
+	c.at, c.end = s.sent-int64(start), 0
 	n, err := s.writeBytes(ctx, c.buf[start:])
 	s.sent += int64(n)
 	count, _ := c.whole(start + n)
@@ -177,11 +191,24 @@ func (s *stream) release(free func(*chunk)) {
 	if s.last {
 		kept = 1
 	}
-	for n < len(s.unacked)-kept && s.unacked[n].at+int64(len(s.unacked[n].buf)) <= acked {
+	for n < len(s.unacked)-kept && s.unacked[n].arrived(acked) == len(s.unacked[n].ends) {
 		free(s.unacked[n])
 		n++
 	}
 	s.unacked = s.unacked[:copy(s.unacked, s.unacked[n:])]
+}
+
+// arrived is how many messages lie before a place in the stream. Of what is
+// compressed only the whole is known.
+func (c *chunk) arrived(acked int64) int {
+	switch {
+	case c.end == 0:
+		n, _ := c.whole(int(acked - c.at))
+		return n
+	case c.end <= acked:
+		return len(c.ends)
+	}
+	return c.from
 }
 
 // acked is how far the stream needs not be sent again, were it lost now.
@@ -207,7 +234,7 @@ func (s *stream) abandon(cause error) []*chunk {
 	}
 	rest := s.unacked[:0]
 	for i, c := range s.unacked {
-		n, _ := c.whole(int(acked - c.at))
+		n := c.arrived(acked)
 		if s.last && i == len(s.unacked)-1 {
 			n = min(n, len(c.ends)-1)
 		}
@@ -222,6 +249,9 @@ func (s *stream) abandon(cause error) []*chunk {
 // drain waits until all is acknowledged, for a moment at most.
 func (s *stream) drain(ctx context.Context, timeout time.Duration) bool {
 	deadline := time.Now().Add(timeout)
+	if s.finish(ctx) != nil {
+		return false
+	}
 	for wait := time.Millisecond; ; wait *= 2 {
 		if s.raw.Control(s.ask) != nil || s.outq == 0 {
 			return s.outq == 0
@@ -234,6 +264,11 @@ func (s *stream) drain(ctx context.Context, timeout time.Duration) bool {
 
 // Close closes the connection in peace: the kernel sends what it has.
 func (s *stream) Close() error {
+	ctx, cancel := context.WithTimeout(context.Background(), drainTimeout)
+	defer cancel()
+	if err := s.finish(ctx); err != nil {
+		return errors.Join(err, s.conn.Close())
+	}
 	if err := s.conn.Close(); err != nil && !errors.Is(err, io.EOF) {
 		return s.fail(err)
 	}

@@ -35,6 +35,8 @@ type tcpForward struct {
 	log    func(severity int, text string)
 	now    func() time.Time
 
+	srv     *srv // nil: the configuration names the targets
+	dialing Dialing
 	targets []*target
 	orphans []*chunk // to be sent again
 
@@ -51,6 +53,11 @@ type target struct {
 	stream *stream // nil while not connected
 	count  int     // messages since then
 
+	tier   int // targets of a higher one are used only while none of a lower one works
+	weight int // share of the messages; all the same: in turn
+	score  int
+	gone   bool // it is no target any more
+
 	out     bool      // left out of its pool
 	retryAt time.Time // when it is dialed again
 	dialing bool
@@ -58,10 +65,14 @@ type target struct {
 }
 
 func newTCPForward(p OMFwdParams, d Deps, w wire) *tcpForward {
-	o := &tcpForward{wire: w, rebind: p.rebind(), log: d.Log, now: d.Env.Now,
-		opts: streamOptions{check: p.CheckConnection, resend: p.ResendUnacked, last: p.ResendLast, unread: int(p.ResendAfterReset)}}
-	for _, a := range p.addresses() {
-		o.targets = append(o.targets, &target{dialer: dialer{Dialing: p.Dialing, to: a, timeout: dialTimeout}})
+	o := &tcpForward{wire: w, rebind: p.rebind(), log: d.Log, now: d.Env.Now, srv: newSRV(&p, d), dialing: p.Dialing,
+		opts: streamOptions{check: p.CheckConnection, resend: p.ResendUnacked, last: p.ResendLast, unread: int(p.ResendAfterReset), pack: p.packing()}}
+	for i, a := range p.addresses() {
+		t := &target{dialer: dialer{Dialing: p.Dialing, to: a, timeout: dialTimeout}}
+		if p.PoolMode == "failover" {
+			t.tier = i
+		}
+		o.targets = append(o.targets, t)
 	}
 	o.pool = newPool(len(o.targets), time.Duration(p.PoolResume)*time.Second)
 	return o
@@ -69,6 +80,9 @@ func newTCPForward(p OMFwdParams, d Deps, w wire) *tcpForward {
 
 // Write implements Output.
 func (o *tcpForward) Write(ctx context.Context, v message.View) (int, error) {
+	if err := o.refresh(ctx); err != nil {
+		return 0, err
+	}
 	if len(o.targets) > 1 {
 		return o.writePool(ctx, v)
 	}
@@ -81,6 +95,9 @@ func (o *tcpForward) Write(ctx context.Context, v message.View) (int, error) {
 
 // TryResume implements Output: it connects.
 func (o *tcpForward) TryResume(ctx context.Context) error {
+	if err := o.refresh(ctx); err != nil {
+		return err
+	}
 	if len(o.targets) > 1 {
 		return o.resumePool(ctx)
 	}
@@ -208,8 +225,16 @@ func (o *tcpForward) forget(chunks []*chunk) {
 		n += len(c.ends) - c.from
 	}
 	if n > 0 {
-		o.log(severityError, fmt.Sprintf("%d messages were sent to %s and never acknowledged; they may be lost", n, o.targets[0].to))
+		o.log(severityError, fmt.Sprintf("%d messages were sent to %s and never acknowledged; they may be lost", n, o.shown()))
 	}
+}
+
+// shown is what messages call the targets.
+func (o *tcpForward) shown() string {
+	if len(o.targets) > 0 {
+		return o.targets[0].to.String()
+	}
+	return o.srv.name
 }
 
 func (o *tcpForward) untilRebind(t *target) int {

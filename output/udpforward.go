@@ -9,6 +9,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"sysrelay/conf"
 	"sysrelay/message"
 )
 
@@ -25,7 +26,8 @@ const (
 type udpForward struct {
 	wire
 	p   OMFwdParams
-	to  hostPort
+	to  []hostPort // in the order in which they are tried
+	srv *srv       // nil: the configuration names the targets
 	log func(severity int, text string)
 	now func() time.Time
 
@@ -38,7 +40,7 @@ type udpForward struct {
 }
 
 func newUDPForward(p OMFwdParams, d Deps, w wire) *udpForward {
-	return &udpForward{wire: w, p: p, to: p.addresses()[0], log: d.Log, now: d.Env.Now}
+	return &udpForward{wire: w, p: p, to: p.addresses(), srv: newSRV(&p, d), log: d.Log, now: d.Env.Now}
 }
 
 // Write implements Output.
@@ -84,7 +86,7 @@ func (o *udpForward) fill(v message.View) {
 func (o *udpForward) reportCut() {
 	o.cut++
 	if now := o.now(); now.Sub(o.cutAt) >= cutEvery {
-		o.log(severityWarning, fmt.Sprintf("%d messages to %s were cut to the %d bytes a UDP datagram can have", o.cut, o.to, maxDatagram))
+		o.log(severityWarning, fmt.Sprintf("%d messages to %s were cut to the %d bytes a UDP datagram can have", o.cut, o.shown(), maxDatagram))
 		o.cut, o.cutAt = 0, now
 	}
 }
@@ -108,10 +110,10 @@ func (o *udpForward) send(ctx context.Context) (n int, err error) {
 		return n, nil
 	}
 	if errors.Is(err, unix.EMSGSIZE) {
-		return n, fmt.Errorf("%w: it is too long for the way to %s", ErrUnacceptable, o.to)
+		return n, fmt.Errorf("%w: it is too long for the way to %s", ErrUnacceptable, o.shown())
 	}
 	o.unbind()
-	return n, fmt.Errorf("cannot send to %s: %w", o.to, err)
+	return n, fmt.Errorf("cannot send to %s: %w", o.shown(), err)
 }
 
 // bind resolves the target's name and opens sockets, if that has not been done,
@@ -122,7 +124,7 @@ func (o *udpForward) bind(ctx context.Context) error {
 	if len(o.peers) > 0 && !rebind && now.Sub(o.resolved) < resolveAgain {
 		return nil
 	}
-	ips, port, err := o.resolve(ctx)
+	addrs, err := o.resolve(ctx)
 	if err != nil {
 		if len(o.peers) > 0 {
 			// The old address is better than none.
@@ -134,8 +136,8 @@ func (o *udpForward) bind(ctx context.Context) error {
 	o.unbind()
 	o.resolved, o.count = now, 0
 	var failure error
-	for _, ip := range ips {
-		d, err := o.p.newDatagrams(ctx, ip, port, int(o.p.UDPSendBuf))
+	for _, a := range addrs {
+		d, err := o.p.newDatagrams(ctx, a.ip, a.port, int(o.p.UDPSendBuf))
 		if err != nil {
 			failure = errors.Join(failure, err)
 			continue
@@ -143,23 +145,63 @@ func (o *udpForward) bind(ctx context.Context) error {
 		o.peers = append(o.peers, d)
 	}
 	if len(o.peers) == 0 {
-		return fmt.Errorf("cannot send to %s: %w", o.to, failure)
+		return fmt.Errorf("cannot send to %s: %w", o.shown(), failure)
 	}
 	return nil
 }
 
-func (o *udpForward) resolve(ctx context.Context) ([]net.IPAddr, int, error) {
+// ipPort is an address to send to.
+type ipPort struct {
+	ip   net.IPAddr
+	port int
+}
+
+// resolve finds the addresses of all targets, in their order.
+func (o *udpForward) resolve(ctx context.Context) (all []ipPort, failure error) {
 	ctx, cancel := context.WithTimeout(ctx, dialTimeout)
 	defer cancel()
-	port, err := net.DefaultResolver.LookupPort(ctx, "udp", o.to.port)
-	if err != nil {
-		return nil, 0, fmt.Errorf("port %q is not known: %w", o.to.port, err)
+	if o.srv != nil {
+		records, err := o.srv.find(ctx)
+		if err != nil {
+			return nil, err
+		}
+		o.to = nil
+		for _, r := range records {
+			o.to = append(o.to, srvTarget(r))
+		}
 	}
-	ips, err := net.DefaultResolver.LookupIPAddr(ctx, o.to.host)
-	if err != nil {
-		return nil, 0, fmt.Errorf("cannot resolve %s: %w", o.to.host, err)
+	for _, to := range o.to {
+		addrs, err := to.resolve(ctx)
+		failure = errors.Join(failure, err)
+		all = append(all, addrs...)
 	}
-	return ips, port, nil
+	if len(all) > 0 {
+		return all, nil
+	}
+	return nil, failure
+}
+
+func (a hostPort) resolve(ctx context.Context) (all []ipPort, err error) {
+	port, err := net.DefaultResolver.LookupPort(ctx, "udp", a.port)
+	if err != nil {
+		return nil, fmt.Errorf("port %q is not known: %w", a.port, err)
+	}
+	ips, err := net.DefaultResolver.LookupIPAddr(ctx, a.host)
+	if err != nil {
+		return nil, fmt.Errorf("cannot resolve %s: %w", a.host, err)
+	}
+	for _, ip := range ips {
+		all = append(all, ipPort{ip, port})
+	}
+	return all, nil
+}
+
+// shown is what messages call the targets.
+func (o *udpForward) shown() string {
+	if len(o.to) > 0 {
+		return o.to[0].String()
+	}
+	return o.srv.name
 }
 
 func (o *udpForward) unbind() {
@@ -189,7 +231,11 @@ func (d Dialing) newDatagrams(ctx context.Context, ip net.IPAddr, port, sendBuf 
 		network = "udp6"
 	}
 	lc := net.ListenConfig{Control: func(_, _ string, c rawControl) error { return d.prepare(c) }}
-	pc, err := lc.ListenPacket(ctx, network, net.JoinHostPort(local, "0"))
+	var pc net.PacketConn
+	err := conf.InNamespace(d.NetworkNamespace, func() (err error) {
+		pc, err = lc.ListenPacket(ctx, network, net.JoinHostPort(local, "0"))
+		return err
+	})
 	if err != nil {
 		return nil, netCause(err)
 	}

@@ -83,6 +83,7 @@ func TestScenarios(t *testing.T) {
 			"tmpfs":    tmpfs,
 			"peak":     peak,
 			"balanced": balanced,
+			"netns":    netns,
 		},
 		RequireExplicitExec: true,
 		// What exec waits for ends then, too.
