@@ -27,8 +27,8 @@ type packing struct {
 	flush bool // at the end of every transaction
 }
 
-// zstdWindow is how far back zstd looks; the peer needs as much memory.
-const zstdWindow = 512 << 10
+// packWindow is how far back zstd looks; the peer needs as much memory.
+const packWindow = 512 << 10
 
 func (p packing) packer(w io.Writer) (packer, error) {
 	if p.zstd {
@@ -37,7 +37,7 @@ func (p packing) packer(w io.Writer) (packer, error) {
 			level = zstd.EncoderLevelFromZstd(p.level)
 		}
 		return zstd.NewWriter(w, zstd.WithEncoderLevel(level), zstd.WithEncoderConcurrency(1),
-			zstd.WithWindowSize(zstdWindow), zstd.WithLowerEncoderMem(true))
+			zstd.WithWindowSize(packWindow), zstd.WithLowerEncoderMem(true))
 	}
 	if p.level > 0 {
 		return zlib.NewWriterLevel(w, p.level)

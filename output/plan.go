@@ -88,16 +88,28 @@ func (h hostPort) shown() string { return net.JoinHostPort(h.host, h.port) }
 
 // Plan implements planner.
 func (o *tcpForward) Plan(m *message.Message) Plan {
-	var to []string
+	var to []hostPort
 	for _, t := range o.targets {
-		to = append(to, t.to.shown())
+		to = append(to, t.to)
 	}
-	return Plan{Kind: "tcp", To: strings.Join(to, ", "), Data: o.wire.planned(m)}
+	return Plan{Kind: "tcp", To: o.srv.shown(to), Data: o.wire.planned(m)}
 }
 
 // Plan implements planner.
 func (o *udpForward) Plan(m *message.Message) Plan {
-	return Plan{Kind: "udp", To: o.to.shown(), Data: o.wire.planned(m)}
+	return Plan{Kind: "udp", To: o.srv.shown(o.to), Data: o.wire.planned(m)}
+}
+
+// shown lists targets, or the records that name them when they have not been looked up.
+func (s *srv) shown(to []hostPort) string {
+	var all []string
+	for _, t := range to {
+		all = append(all, t.shown())
+	}
+	if len(all) == 0 && s != nil {
+		return fmt.Sprintf("_syslog._%s.%s", s.proto, s.name)
+	}
+	return strings.Join(all, ", ")
 }
 
 // planned is what goes over the wire for one message.
