@@ -46,9 +46,12 @@ func outputKinds() []outputKind {
 		outputOf("omfile", output.NewOMFile),
 		outputOf("omfwd", output.NewOMFwd),
 		outputOf("ompipe", output.NewOMPipe),
+		outputOf("omprog", output.NewOMProg),
 		outputOf("omrelp", output.NewOMRELP),
+		outputOf("omshell", output.NewOMShell),
 		outputOf("omstdout", output.NewOMStdout),
 		outputOf("omusrmsg", output.NewOMUsrMsg),
+		outputOf("omuxsock", output.NewOMUXSock),
 	}
 }
 

@@ -44,6 +44,11 @@ func TestParameterNames(t *testing.T) {
 		{"ompipe module", &OMPipeModule{}, "template"},
 		{"ompipe action", &OMPipeParams{}, "pipe template tryresumereopen"},
 		{"omusrmsg action", &OMUsrMsgParams{}, "users template ratelimit.interval ratelimit.burst ratelimit.name"},
+		{"omprog action", &OMProgParams{}, "binary confirmmessages confirmtimeout reportfailures usetransactions " +
+			"begintransactionmark committransactionmark forcesingleinstance hup.signal template signalonclose closetimeout " +
+			"killunresponsive output filecreatemode"},
+		{"omuxsock module", &OMUXSockModule{}, "template abstract socketname sockettype networknamespace"},
+		{"omuxsock action", &OMUXSockParams{}, "template abstract socketname sockettype networknamespace"},
 		{"omstdout action", &OMStdoutParams{}, "ensurelfending template"},
 		{"omrelp module", &OMRELPModule{}, "tls.tlslib"},
 		{"omrelp action", &OMRELPParams{}, "target tls tls.compression tls.prioritystring tls.cacert tls.mycert " +
