@@ -244,7 +244,7 @@ func outputNames() (names []string) {
 }
 
 func moduleNames() []string {
-	names := append(outputNames(), "fmhash", "imdiag", "omruleset", "pmrfc3164", "pmrfc5424")
+	names := append(outputNames(), "fmhash", "fmpcre", "fmunflatten", "imdiag", "omruleset", "pmrfc3164", "pmrfc5424")
 	names = append(names, modifierNames()...)
 	for _, k := range inputKinds() {
 		names = append(names, k.name)

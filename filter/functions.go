@@ -38,6 +38,15 @@ var functions = map[string]function{
 	"int2hex":  {1, 1, pure(int2hex)},
 	"random":   {1, 1, random},
 
+	"hash32":    {1, 2, pure(hashed(hash32))},
+	"hash64":    {1, 2, pure(hashed(hash64))},
+	"hash32mod": {2, 3, pure(hashedMod(hash32))},
+	"hash64mod": {2, 3, pure(hashedMod(hash64))},
+
+	"tocef":          {8, 8, pure(tocef)},
+	"cef_ext_escape": {1, 1, pure(cefExtEscape)},
+
+	"pcre_match":   {2, 2, pcreMatch},
 	"re_match":     {2, 2, reMatch},
 	"re_match_i":   {2, 2, reMatchFold},
 	"re_extract":   {5, 5, reExtract},
@@ -52,6 +61,8 @@ var functions = map[string]function{
 	"parse_json":   {2, 2, parseJSON},
 	"get_property": {2, 2, getProperty},
 	"split":        {2, 2, split},
+	"append_json":  {2, 3, appendJSON},
+	"unflatten":    {2, 2, unflatten},
 
 	"prifilt":                   {1, 1, prifilt},
 	"exec_template":             {1, 1, execTemplate},

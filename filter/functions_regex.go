@@ -1,6 +1,7 @@
 package filter
 
 import (
+	"fmt"
 	"regexp"
 
 	"sysrelay/conf"
@@ -22,6 +23,15 @@ func (c *compiler) regex(f *conf.Func, compile regexCompiler) (*regexp.Regexp, b
 		return nil, false
 	}
 	return re, true
+}
+
+// compilePerl compiles Perl's expressions, as far as they are not slow.
+func compilePerl(text string) (*regexp.Regexp, error) {
+	re, err := regexp.Compile(text)
+	if err != nil {
+		return nil, fmt.Errorf("expression %q: %w", text, err)
+	}
+	return re, nil
 }
 
 func reMatch(c *compiler, f *conf.Func, a []expr) expr { return c.match(f, a, message.CompileERE) }

@@ -7,7 +7,10 @@ import (
 	"os"
 	"slices"
 	"strconv"
+	"sync"
 	"sync/atomic"
+
+	"sysrelay/message"
 )
 
 // LookupTable is one lookup_table(): values by key, read from a JSON file. Its
@@ -16,6 +19,10 @@ type LookupTable struct {
 	name, file string
 	log        func(severity int, text string)
 	data       atomic.Pointer[tableData]
+
+	mu        sync.Mutex
+	reloading bool
+	again     *string // the stub of a reload asked for during one
 }
 
 // maxTableFile bounds the size of a table's file.
@@ -28,6 +35,13 @@ type tableData struct {
 	numbers []tableEntry      // types array and sparseArray, by key
 	numeric bool
 	floor   bool // sparseArray: the entry with the next smaller key counts, too
+	regexes []tableRegex
+}
+
+// tableRegex is an entry of type regex. The first that matches counts.
+type tableRegex struct {
+	match func([]byte) bool
+	tag   string
 }
 
 type tableEntry struct {
@@ -65,9 +79,39 @@ func (t *LookupTable) Reload(stub string) {
 		t.name, err))
 }
 
+// ReloadSoon is Reload in the background: messages go on with the old table. What is
+// asked for while a reload is under way is one more reload after it.
+func (t *LookupTable) ReloadSoon(stub string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.reloading {
+		t.again = &stub
+		return
+	}
+	t.reloading = true
+	go t.reload(stub)
+}
+
+func (t *LookupTable) reload(stub string) {
+	for {
+		t.Reload(stub)
+		t.mu.Lock()
+		if t.again == nil {
+			t.reloading = false
+			t.mu.Unlock()
+			return
+		}
+		stub, t.again = *t.again, nil
+		t.mu.Unlock()
+	}
+}
+
 // find is the value of a key.
 func (t *LookupTable) find(e *eval, key *value) string {
 	d := t.data.Load()
+	if d.regexes != nil {
+		return d.firstMatch(key.string(e))
+	}
 	if !d.numeric {
 		if v, ok := d.texts[string(key.string(e))]; ok {
 			return v
@@ -85,6 +129,15 @@ func (t *LookupTable) find(e *eval, key *value) string {
 	return d.noMatch
 }
 
+func (d *tableData) firstMatch(key []byte) string {
+	for _, r := range d.regexes {
+		if r.match(key) {
+			return r.tag
+		}
+	}
+	return d.noMatch
+}
+
 // tableFile is a table's file.
 type tableFile struct {
 	Version int    `json:"version"`
@@ -93,6 +146,8 @@ type tableFile struct {
 	Table   []struct {
 		Index json.RawMessage `json:"index"`
 		Value *string         `json:"value"`
+		Regex *string         `json:"regex"`
+		Tag   *string         `json:"tag"`
 	} `json:"table"`
 }
 
@@ -131,8 +186,10 @@ func (f *tableFile) data() (*tableData, error) {
 		d.numeric = true
 	case "sparseArray":
 		d.numeric, d.floor = true, true
+	case "regex":
+		return d, f.readRegexes(d)
 	default:
-		return nil, fmt.Errorf("type %q is not string, array or sparseArray", f.Type)
+		return nil, fmt.Errorf("type %q is not string, array, sparseArray or regex", f.Type)
 	}
 	for i, entry := range f.Table {
 		key := indexText(entry.Index)
@@ -151,6 +208,21 @@ func (f *tableFile) data() (*tableData, error) {
 	}
 	slices.SortStableFunc(d.numbers, func(a, b tableEntry) int { return cmp.Compare(a.key, b.key) })
 	return d, d.check()
+}
+
+func (f *tableFile) readRegexes(d *tableData) error {
+	d.regexes = []tableRegex{}
+	for i, entry := range f.Table {
+		if entry.Regex == nil || entry.Tag == nil {
+			return fmt.Errorf("entry %d lacks its regex or its tag", i+1)
+		}
+		re, err := message.CompileERE(*entry.Regex)
+		if err != nil {
+			return fmt.Errorf("entry %d: %w", i+1, err)
+		}
+		d.regexes = append(d.regexes, tableRegex{matchRegex(re), *entry.Tag})
+	}
+	return nil
 }
 
 // check: an array has no gaps, and no key stands there twice.

@@ -7,13 +7,16 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"testing/synctest"
 )
 
 func TestLookupTableErrors(t *testing.T) {
 	tests := []struct{ text, want string }{
 		{`nonsense`, "invalid character"},
 		{`{"version":2,"table":[]}`, "version 2 is not 1"},
-		{`{"type":"regex","table":[]}`, `type "regex" is not string, array or sparseArray`},
+		{`{"type":"tree","table":[]}`, `type "tree" is not string, array, sparseArray or regex`},
+		{`{"type":"regex","table":[{"index":"a","value":"b"}]}`, "entry 1 lacks its regex or its tag"},
+		{`{"type":"regex","table":[{"regex":"a(","tag":"b"}]}`, "entry 1: regular expression"},
 		{`{"table":[{"index":"a"}]}`, "entry 1 lacks its index or its value"},
 		{`{"table":[{"value":"a"}]}`, "entry 1 lacks its index or its value"},
 		{`{"type":"array","table":[{"index":"a","value":"x"}]}`, "entry 1: index a is not a number"},
@@ -82,39 +85,77 @@ func TestLookupTableReload(t *testing.T) {
 	}
 }
 
-// TestReloadStatement: one reload per batch, with the stub of the statement.
+// TestReloadStatement: messages go on with the old table while the new one is read;
+// then the stub of the statement holds.
 func TestReloadStatement(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		file := filepath.Join(t.TempDir(), "table")
+		if err := os.WriteFile(file, []byte(`{"table":[{"index":"a","value":"1"}]}`), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		hold, logged := make(chan struct{}), 0
+		table, err := OpenLookupTable("t", file, func(int, string) { <-hold; logged++ })
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Remove(file); err != nil {
+			t.Fatal(err)
+		}
+		stmts, err := parse(`set $.r = lookup("t", "a");` + "\n" + `if $msg contains "reload" then { reload_lookup_table("t", "gone") }`)
+		if err != nil {
+			t.Fatal(err)
+		}
+		deps := testDeps()
+		deps.Lookup = func(string) (*LookupTable, bool) { return table, true }
+		r, err := Compile(deps, "main", stmts)
+		if err != nil {
+			t.Fatal(err)
+		}
+		looked := func() string {
+			t.Helper()
+			v := received(t, []string{"<13>Oct 11 22:14:15 h a: reload"}).All()
+			if err := r.Handle(t.Context(), v); err != nil {
+				t.Fatal(err)
+			}
+			p, err := deps.Env.Property("$.r")
+			if err != nil {
+				t.Fatal(err)
+			}
+			return string(p.Value(v.At(0), nil))
+		}
+		if got := looked(); got != "1" {
+			t.Errorf("at first: %s", got)
+		}
+		synctest.Wait() // the first reload has failed, and waits to say so
+		for range 3 {
+			if got := looked(); got != "gone" {
+				t.Errorf("after the reload: %s", got)
+			}
+		}
+		close(hold)
+		synctest.Wait()
+		if logged != 2 {
+			t.Errorf("%d reloads; one, and one for all that were asked for meanwhile are right", logged)
+		}
+	})
+}
+
+func TestRegexTable(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "table")
-	if err := os.WriteFile(file, []byte(`{"table":[{"index":"a","value":"1"}]}`), 0o600); err != nil {
+	text := `{"nomatch":"none","type":"regex","table":[{"regex":"^error","tag":"err"},{"regex":"^error.*crit","tag":"crit"},{"regex":"[0-9]{3}$","tag":"number"}]}`
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	logged := 0
-	table, err := OpenLookupTable("t", file, func(int, string) { logged++ })
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := os.Remove(file); err != nil {
-		t.Fatal(err)
-	}
-	stmts, err := parse(`if $msg contains "reload" then { reload_lookup_table("t", "gone") }` + "\n" + `set $.r = lookup("t", "a");`)
+	table, err := OpenLookupTable("t", file, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	deps := testDeps()
 	deps.Lookup = func(string) (*LookupTable, bool) { return table, true }
-	r, err := Compile(deps, "main", stmts)
-	if err != nil {
-		t.Fatal(err)
-	}
-	v := received(t, []string{"<13>Oct 11 22:14:15 h a: reload", "<13>Oct 11 22:14:15 h a: x", "<13>Oct 11 22:14:15 h a: reload"}).All()
-	if err := r.Handle(t.Context(), v); err != nil {
-		t.Fatal(err)
-	}
-	p, err := deps.Env.Property("$.r")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if got := string(p.Value(v.At(1), nil)); got != "gone" || logged != 1 {
-		t.Errorf("got %s, %d reloads", got, logged)
+	for key, want := range map[string]string{"error1": "err", "errorcritical": "err", "warning": "none", "no 123": "number", "": "none"} {
+		got, err := valueOf(t, deps, "", `lookup("t", "`+key+`")`, received(t, []string{"<13>x"}))
+		if err != nil || got != `{ "r": "`+want+`" }` {
+			t.Errorf("%s: got %s (%v), want %s", key, got, err, want)
+		}
 	}
 }

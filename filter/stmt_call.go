@@ -144,5 +144,5 @@ func (s *reloadLookup) run(x *pass, v message.View) {
 		x.step(v, s.site, Step{Kind: StepReload, Text: s.name})
 		return
 	}
-	s.table.Reload(s.stub)
+	s.table.ReloadSoon(s.stub)
 }

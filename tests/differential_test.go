@@ -40,7 +40,9 @@ import (
 //	                another one; the reason stands in engine/differences, too
 //	want NAME/FILE  what we write instead
 //
-// In configurations $DIR is the directory of the files compared, $OUT $DIR/out.
+// In configurations $DIR is the directory of the files compared, $OUT $DIR/out. A case
+// that has an input of its own has it write its port to $WORK/port, and $END at the
+// start of the rules.
 func TestDifferential(t *testing.T) {
 	if _, err := exec.LookPath("rsyslogd"); err != nil {
 		t.Fatal("rsyslogd is missing; `bash tests/run` installs what the tests need")
@@ -85,13 +87,19 @@ const diffEnd = "<13>Jan  1 00:00:00 host differential-end: x\n"
 const diffHead = `global(workDirectory="$WORK" net.enableDNS="off" localHostname="relay")
 main_queue(queue.type="Direct")
 module(load="imtcp")
-input(type="imtcp" address="127.0.0.1" port="0" listenPortFileName="$WORK/port" name="in")
 template(name="differential_end" type="string" string="x\n")
-if $programname == "differential-end" then {
+`
+
+// diffInput is behind it, unless the case has the input itself.
+const diffInput = `input(type="imtcp" address="127.0.0.1" port="0" listenPortFileName="$WORK/port" name="in")
+$END
+`
+
+// diffDone stands for $END.
+const diffDone = `if $rawmsg contains "differential-end" then {
 	action(type="omfile" file="$WORK/done" template="differential_end")
 	stop
-}
-`
+}`
 
 func (c *diffCase) compare(t *testing.T) {
 	var ours, theirs map[string]string
@@ -129,6 +137,7 @@ func (c *diffCase) check(t *testing.T, got, want map[string]string, whose string
 		if g, ok := got[name]; !ok {
 			fmt.Fprintf(&faults, "%s is not written; %s\n%s", name, whose, visible(w))
 		} else if g != w {
+			g, w = differing(g, w)
 			fmt.Fprintf(&faults, "%s is\n%s%s\n%s", name, visible(g), whose, visible(w))
 		}
 	}
@@ -140,6 +149,22 @@ func (c *diffCase) check(t *testing.T, got, want map[string]string, whose string
 	if faults.Len() > 0 {
 		t.Errorf("\n%s\n%s", c.conf, faults.String())
 	}
+}
+
+// differing leaves the lines that differ, if there are as many on both sides.
+func differing(a, b string) (string, string) {
+	as, bs := strings.SplitAfter(a, "\n"), strings.SplitAfter(b, "\n")
+	if len(as) != len(bs) {
+		return a, b
+	}
+	var x, y strings.Builder
+	for i := range as {
+		if as[i] != bs[i] {
+			x.WriteString(as[i])
+			y.WriteString(bs[i])
+		}
+	}
+	return x.String(), y.String()
 }
 
 // visible quotes every line, so that blanks and control characters show.
@@ -164,7 +189,12 @@ func (c *diffCase) run(t *testing.T, daemon string, flags ...string) (map[string
 			return nil, "", err
 		}
 	}
-	text := strings.NewReplacer("$WORK", work, "$OUT", dir+"/out", "$DIR", dir, "$FILES", files).Replace(diffHead + c.conf)
+	text := diffHead
+	if !strings.Contains(c.conf, "$WORK/port") {
+		text += diffInput
+	}
+	text = strings.ReplaceAll(text+c.conf, "$END", diffDone)
+	text = strings.NewReplacer("$WORK", work, "$OUT", dir+"/out", "$DIR", dir, "$FILES", files).Replace(text)
 	if err := os.WriteFile(file, []byte(text), 0o644); err != nil {
 		return nil, "", err
 	}
@@ -232,16 +262,19 @@ func (c *diffCase) feed(p *process, work string) error {
 	})
 }
 
+// diffPatience is only ever waited out by a failure.
+const diffPatience = 20 * time.Second
+
 // await waits for a condition while the daemon lives.
 func (p *process) await(met func() bool) error {
-	for deadline := time.Now().Add(patience); !met(); {
+	for deadline := time.Now().Add(diffPatience); !met(); {
 		select {
 		case <-p.done:
 			return fmt.Errorf("it has ended: %v", p.err)
 		case <-time.After(time.Millisecond): // between two looks
 		}
 		if time.Now().After(deadline) {
-			return fmt.Errorf("waited %v in vain", patience)
+			return fmt.Errorf("waited %v in vain", diffPatience)
 		}
 	}
 	return nil
@@ -251,7 +284,7 @@ func (p *process) await(met func() bool) error {
 func (p *process) end() error {
 	select {
 	case <-p.done:
-	case <-time.After(patience):
+	case <-time.After(diffPatience):
 		return errors.New("it does not end")
 	}
 	if p.err == nil && strings.Contains(p.stderr.String(), "DATA RACE") {
