@@ -40,11 +40,11 @@ func (k KeepAlive) Config() net.KeepAliveConfig {
 
 // StreamFiles name the files of a TLS stream driver.
 type StreamFiles struct {
-	CAFile   Opt[string] `conf:"streamdriver.cafile" doc:"Certificates of authorities; default is global()'s defaultNetstreamDriverCAFile." status:"none"`
-	CAExtra  Opt[string] `conf:"streamdriver.caextrafiles" doc:"More files of such certificates, separated by commas; default is global()'s netstreamDriverCAExtraFiles." status:"none"`
-	CRLFile  Opt[string] `conf:"streamdriver.crlfile" doc:"Lists of revoked certificates; default is global()'s." status:"none"`
-	KeyFile  Opt[string] `conf:"streamdriver.keyfile" doc:"Private key; default is global()'s." status:"none"`
-	CertFile Opt[string] `conf:"streamdriver.certfile" doc:"Certificate, with those between it and the authority's; default is global()'s." status:"none"`
+	CAFile   Opt[string] `conf:"streamdriver.cafile" doc:"Certificates of authorities; default is global()'s defaultNetstreamDriverCAFile." status:"full"`
+	CAExtra  Opt[string] `conf:"streamdriver.caextrafiles" doc:"More files of such certificates, separated by commas; default is global()'s netstreamDriverCAExtraFiles." status:"full"`
+	CRLFile  Opt[string] `conf:"streamdriver.crlfile" doc:"Lists of revoked certificates; default is global()'s." status:"full"`
+	KeyFile  Opt[string] `conf:"streamdriver.keyfile" doc:"Private key; default is global()'s." status:"full"`
+	CertFile Opt[string] `conf:"streamdriver.certfile" doc:"Certificate, with those between it and the authority's; default is global()'s." status:"full"`
 }
 
 // Over is f with what it does not say taken from below.
@@ -55,15 +55,15 @@ func (f StreamFiles) Over(below StreamFiles) StreamFiles {
 
 // StreamDriver are the parameters of rsyslog's stream drivers, of imtcp and omfwd.
 type StreamDriver struct {
-	Driver          Opt[string]   `conf:"streamdriver.name" alias:"streamdriver" doc:"ptcp is plain TCP; gtls, ossl and mbedtls are TLS, by one and the same library." status:"none"`
-	Mode            Opt[int]      `conf:"streamdriver.mode" alias:"streamdrivermode" doc:"0 is plain TCP, 1 is TLS." status:"none"`
-	AuthMode        Opt[string]   `conf:"streamdriver.authmode" alias:"streamdriverauthmode" doc:"How peers prove who they are: anon, x509/certvalid, x509/name, x509/fingerprint." status:"none"`
-	PermittedPeers  Opt[[]string] `conf:"permittedpeer" alias:"streamdriverpermittedpeers" doc:"Names or fingerprints of permitted peers." status:"none"`
-	PermitExpired   Opt[string]   `conf:"streamdriver.permitexpiredcerts" doc:"on: accept expired certificates; warn: say so; off: refuse them." status:"none"`
-	CheckKeyPurpose Opt[bool]     `conf:"streamdriver.checkextendedkeypurpose" doc:"Refuse certificates that are not for a server, or a client, respectively." status:"none"`
-	PrioritizeSAN   Opt[bool]     `conf:"streamdriver.prioritizesan" doc:"Do not look at the common name of a certificate that has subject alternative names." status:"none"`
-	VerifyDepth     Opt[int]      `conf:"streamdriver.tlsverifydepth" doc:"Most certificates between the peer's and the authority's." status:"none"`
-	Priorities      Opt[string]   `conf:"gnutlsprioritystring" doc:"Protocol versions and ciphers, as GnuTLS or as OpenSSL has them." status:"none"`
+	Driver          Opt[string]   `conf:"streamdriver.name" alias:"streamdriver" doc:"ptcp is plain TCP; gtls, ossl and mbedtls are TLS, by one and the same library." status:"full"`
+	Mode            Opt[int]      `conf:"streamdriver.mode" alias:"streamdrivermode" doc:"0 is plain TCP, 1 is TLS." status:"full"`
+	AuthMode        Opt[string]   `conf:"streamdriver.authmode" alias:"streamdriverauthmode" doc:"How peers prove who they are: anon, x509/certvalid, x509/name, x509/fingerprint." status:"full"`
+	PermittedPeers  Opt[[]string] `conf:"permittedpeer" alias:"streamdriverpermittedpeers" doc:"Names or fingerprints of permitted peers." status:"full"`
+	PermitExpired   Opt[string]   `conf:"streamdriver.permitexpiredcerts" doc:"on: accept expired certificates; warn: say so; off: refuse them." status:"full"`
+	CheckKeyPurpose Opt[bool]     `conf:"streamdriver.checkextendedkeypurpose" doc:"Refuse certificates that are not for a server, or a client, respectively." status:"full"`
+	PrioritizeSAN   Opt[bool]     `conf:"streamdriver.prioritizesan" doc:"Do not look at the common name of a certificate that has subject alternative names." status:"full"`
+	VerifyDepth     Opt[int]      `conf:"streamdriver.tlsverifydepth" doc:"Most certificates between the peer's and the authority's." status:"full"`
+	Priorities      Opt[string]   `conf:"gnutlsprioritystring" doc:"Protocol versions and ciphers, as GnuTLS or as OpenSSL has them." status:"full"`
 	StreamFiles
 }
 
@@ -80,24 +80,24 @@ func (s StreamDriver) Over(module StreamDriver) StreamDriver {
 
 // StreamDefaults are the parameters of global() for stream drivers.
 type StreamDefaults struct {
-	Driver   string `conf:"defaultnetstreamdriver" doc:"Default of streamDriver.name." status:"none"`
-	CAFile   string `conf:"defaultnetstreamdrivercafile" doc:"Default of streamDriver.caFile." status:"none"`
-	CRLFile  string `conf:"defaultnetstreamdrivercrlfile" doc:"Default of streamDriver.crlFile." status:"none"`
-	KeyFile  string `conf:"defaultnetstreamdriverkeyfile" doc:"Default of streamDriver.keyFile." status:"none"`
-	CertFile string `conf:"defaultnetstreamdrivercertfile" doc:"Default of streamDriver.certFile." status:"none"`
-	CAExtra  string `conf:"netstreamdrivercaextrafiles" doc:"Default of streamDriver.caExtraFiles." status:"none"`
+	Driver   string `conf:"defaultnetstreamdriver" doc:"Default of streamDriver.name." status:"full"`
+	CAFile   string `conf:"defaultnetstreamdrivercafile" doc:"Default of streamDriver.caFile." status:"full"`
+	CRLFile  string `conf:"defaultnetstreamdrivercrlfile" doc:"Default of streamDriver.crlFile." status:"full"`
+	KeyFile  string `conf:"defaultnetstreamdriverkeyfile" doc:"Default of streamDriver.keyFile." status:"full"`
+	CertFile string `conf:"defaultnetstreamdrivercertfile" doc:"Default of streamDriver.certFile." status:"full"`
+	CAExtra  string `conf:"netstreamdrivercaextrafiles" doc:"Default of streamDriver.caExtraFiles." status:"full"`
 }
 
 // RELPTLS are the TLS parameters of imrelp and omrelp.
 type RELPTLS struct {
-	TLS            bool     `conf:"tls" doc:"Use TLS." status:"none"`
-	AuthMode       string   `conf:"tls.authmode" doc:"How peers prove who they are: certvalid, name, fingerprint; default is not at all." status:"none"`
-	PermittedPeers []string `conf:"tls.permittedpeer" doc:"Names or fingerprints of permitted peers." status:"none"`
-	CACert         string   `conf:"tls.cacert" doc:"Certificates of authorities." status:"none"`
-	MyCert         string   `conf:"tls.mycert" doc:"Certificate, with those between it and the authority's." status:"none"`
-	MyPrivKey      string   `conf:"tls.myprivkey" doc:"Private key." status:"none"`
-	Priorities     string   `conf:"tls.prioritystring" doc:"Protocol versions and ciphers, as GnuTLS has them." status:"none"`
-	Commands       string   `conf:"tls.tlscfgcmd" doc:"The same as OpenSSL has them." status:"none"`
+	TLS            bool     `conf:"tls" doc:"Use TLS." status:"full"`
+	AuthMode       string   `conf:"tls.authmode" doc:"How peers prove who they are: certvalid, name, fingerprint; default is not at all." status:"full"`
+	PermittedPeers []string `conf:"tls.permittedpeer" doc:"Names or fingerprints of permitted peers." status:"full"`
+	CACert         string   `conf:"tls.cacert" doc:"Certificates of authorities." status:"full"`
+	MyCert         string   `conf:"tls.mycert" doc:"Certificate, with those between it and the authority's." status:"full"`
+	MyPrivKey      string   `conf:"tls.myprivkey" doc:"Private key." status:"full"`
+	Priorities     string   `conf:"tls.prioritystring" doc:"Protocol versions and ciphers, as GnuTLS has them." status:"full"`
+	Commands       string   `conf:"tls.tlscfgcmd" doc:"The same as OpenSSL has them." status:"full"`
 	Compression    bool     `conf:"tls.compression" doc:"Accepted; compression under TLS gives secrets away and is gone from TLS 1.3." status:"none"`
 }
 

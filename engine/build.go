@@ -124,6 +124,7 @@ func (b *builder) readGlobals() {
 	b.env.SetHostname(b.globals.hostname())
 	b.log.configure(b.globals)
 	b.resolver = input.NewResolver(b.globals.resolver(b.env, b.log.Log))
+	b.keyring = &conf.Keyring{Defaults: b.globals.StreamDefaults, Lenient: b.opts.Compat, Log: b.log.Log, Now: b.env.Now}
 }
 
 // loadModules reads module() objects. as rsyslog: a module may be named by a
@@ -380,7 +381,7 @@ func (b *builder) markInterval() time.Duration {
 }
 
 func (b *builder) outputDeps() output.Deps {
-	return output.Deps{Env: b.env, Log: b.log.Log, Template: b.template, FileLocks: &b.fileLocks, RateLimit: b.outputLimit}
+	return output.Deps{Env: b.env, Log: b.log.Log, Template: b.template, TLS: b.keyring, FileLocks: &b.fileLocks, RateLimit: b.outputLimit}
 }
 
 func (b *builder) makeInputs() {

@@ -65,6 +65,7 @@ type Engine struct {
 	entries     map[string]string // the ruleset messages of an input module enter, where it is not the default one
 	resolver    *input.Resolver
 	limits      []*input.RateLimit // ratelimit() objects
+	keyring     *conf.Keyring
 
 	inputsMS atomic.Int64 // inputs.timeout.shutdown
 	signal   atomic.Int32 // that ended the daemon
@@ -193,6 +194,7 @@ func (e *Engine) Hup() {
 	for _, m := range e.modifiers {
 		m.hup()
 	}
+	e.keyring.Refresh()
 	for _, t := range e.tables {
 		if t.reloads {
 			t.Reload("")

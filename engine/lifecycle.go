@@ -26,6 +26,7 @@ func (e *Engine) Start() error {
 		return err
 	}
 	e.listen()
+	e.keyring.Load() // keys may be root's alone
 	err := e.globals.dropPrivileges()
 	if err == nil {
 		err = e.openQueues()
@@ -110,6 +111,7 @@ func (e *Engine) Run(ctx context.Context) error {
 	var (
 		actions = startStage(len(e.actions), func(i int, ctx context.Context) error { return e.actions[i].Run(ctx) })
 		queues  = e.startQueues()
+		keys    = startStage(1, func(_ int, ctx context.Context) error { e.keyring.Run(ctx); return nil })
 		own     = startStage(1, func(_ int, ctx context.Context) error { return e.log.Run(ctx, e.order[0].entry) })
 		watch   = startStage(len(e.limits), e.watchPolicies)
 		inputs  = startStage(len(e.inputs), func(i int, ctx context.Context) error {
@@ -123,7 +125,7 @@ func (e *Engine) Run(ctx context.Context) error {
 		<-ctx.Done()
 	}
 	e.log.Log(6, e.origin(fmt.Sprintf("exiting on signal %d.", e.signal.Load())))
-	errs := multierror.Append(nil, err)
+	errs := multierror.Append(err, keys.stop())
 	errs = multierror.Append(errs, watch.stop(), inputs.stopWithin(e.inputsTime(), "inputs"), own.stopWithin(lastTime, "own messages"), e.flushRepeats())
 	for _, q := range queues {
 		errs = multierror.Append(errs, q.stop())

@@ -118,7 +118,7 @@ func withLoad(objects, module inputKind) inputKind {
 func (b *builder) inputDeps() input.Deps {
 	return input.Deps{
 		Env: b.env, Log: b.log.Log, Resolve: b.resolver.Name, IPVersion: b.globals.ipVersion(),
-		StopTimeout: b.inputsTime, Program: b.opts.Program, RateLimit: b.rateLimit,
+		StopTimeout: b.inputsTime, Program: b.opts.Program, RateLimit: b.rateLimit, TLS: b.keyring,
 	}
 }
 

@@ -13,7 +13,7 @@ import (
 // IMRELPModule are the parameters of module(load="imrelp").
 type IMRELPModule struct {
 	Ruleset string `conf:"ruleset" doc:"Ruleset of inputs that name none." status:"full"`
-	TLSLib  string `conf:"tls.tlslib" doc:"TLS library." status:"none"`
+	TLSLib  string `conf:"tls.tlslib" doc:"Accepted: gnutls or openssl; there is one library." status:"full"`
 }
 
 // IMRELPParams are the parameters of input(type="imrelp").
@@ -73,7 +73,7 @@ func NewIMRELP(module IMRELPModule, p IMRELPParams, d Deps) (Input, error) {
 }
 
 func (in *relpInput) configure(p IMRELPParams) (err error) {
-	if err := refuseMissing(p.TLS); err != nil {
+	if in.tls, err = in.deps.keyring().RELPTLS(in.name, true, p.RELPTLS); err != nil {
 		return err
 	}
 	switch strings.ToLower(p.Ack) {

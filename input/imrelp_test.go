@@ -350,7 +350,7 @@ func TestIMRELPConfigurationErrors(t *testing.T) {
 		`ack "sure" is not received, stored or delivered`: func(p *IMRELPParams) { p.Ack = "sure" },
 		"proxyProtocol needs proxyProtocol.trusted":       func(p *IMRELPParams) { p.ProxyProtocol.Mode = "required" },
 		`allowed sender "a b"`:                            func(p *IMRELPParams) { p.AllowedSender = []string{"a b"} },
-		"TLS is asked for":                                func(p *IMRELPParams) { p.TLS = true },
+		"TLS needs tls.myCert and tls.myPrivKey":          func(p *IMRELPParams) { p.TLS = true },
 	} {
 		p := IMRELPParams{Port: "0"}
 		set(&p)

@@ -105,25 +105,17 @@ func NewIMTCP(module IMTCPModule, p IMTCPParams, d Deps) (Input, error) {
 	if in.limit, err = p.limiter(in.name, d, &in.ledger); err != nil {
 		return nil, fmt.Errorf("imtcp port %s: %w", p.Port, err)
 	}
-	for _, x := range []IMTCPCommon{module.IMTCPCommon, p.IMTCPCommon} {
-		if err := refuseMissing(x.Mode.Value != 0); err != nil {
-			return nil, fmt.Errorf("imtcp port %s: %w", p.Port, err)
-		}
+	both := p.IMTCPCommon
+	both.StreamDriver = p.StreamDriver.Over(module.StreamDriver)
+	both.RevocationCheck = p.RevocationCheck || module.RevocationCheck
+	if err := in.streamTLS(both); err != nil {
+		return nil, fmt.Errorf("imtcp port %s: %w", p.Port, err)
 	}
 	err = in.configure(p.StreamExtras, rawStreamParams{p.StartRegex, p.DefaultTZ, or(p.AllowedSender, module.AllowedSender)})
 	if err != nil {
 		return nil, fmt.Errorf("imtcp port %s: %w", p.Port, err)
 	}
 	return in, nil
-}
-
-// refuseMissing fails if something is asked for that is not there and that
-// nobody would want to be left out silently.
-func refuseMissing(tls bool) error {
-	if tls {
-		return errors.New("TLS is asked for, and this version has none; it does not listen without")
-	}
-	return nil
 }
 
 // or is the value of p if it was given, that of the module otherwise.

@@ -21,6 +21,7 @@ import (
 	"fmt"
 	"time"
 
+	"sysrelay/conf"
 	"sysrelay/message"
 )
 
@@ -55,6 +56,8 @@ type Deps struct {
 	// StopTimeout is how long an input may go on handing over what it has
 	// received once it is told to stop (inputs.timeout.shutdown); nil is a second.
 	StopTimeout func() time.Duration
+	// TLS has certificates and keys; nil has none.
+	TLS *conf.Keyring
 	// Program is the daemon's name, for messages it makes itself.
 	Program string
 }

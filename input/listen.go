@@ -42,9 +42,7 @@ type streamParams struct {
 	socketGroup  int
 	unlink       bool
 	ownerIsFatal bool
-	// wrap is put around every connection once it is accepted and any PROXY
-	// header is read: TLS goes here. nil leaves the connection as it is.
-	wrap func(net.Conn) net.Conn
+	tls          *conf.TLS // nil is plain
 	// unpack decompresses streams, nil if they are not compressed.
 	unpack *unpackPolicy
 }
@@ -261,8 +259,12 @@ func (l *streamListener) admit(ctx, work context.Context, c net.Conn) {
 // session finds out who the peer is and serves the connection if it may send.
 func (l *streamListener) session(ctx context.Context, c *conn) {
 	c.watch()
-	if err := l.identify(ctx, c); err != nil {
-		if c.stopping.Err() == nil {
+	err := l.identify(ctx, c)
+	if err == nil && l.tls != nil {
+		err = l.secure(c)
+	}
+	if err != nil {
+		if c.stopping.Err() == nil && err != errNothing {
 			l.faults.add(fmt.Sprintf("%s %s: %v", l.module, l.inputName, err))
 		}
 		c.finish()
@@ -270,9 +272,6 @@ func (l *streamListener) session(ctx context.Context, c *conn) {
 	}
 	if l.notifyOpen {
 		l.deps.Log(severityInfo, fmt.Sprintf("%s: connection established with host: %s", l.module, l.peerShown(c)))
-	}
-	if l.wrap != nil {
-		c.Conn = l.wrap(c.Conn)
 	}
 	if l.unpack != nil {
 		c.Conn = l.unpack.unpack(c)

@@ -16,7 +16,8 @@ type reader struct {
 	c     *conn
 	pool  *scratches
 	owner readerOwner
-	raw   syscall.RawConn // nil if reads go through layers, TLS
+	raw   syscall.RawConn // nil if reads go through layers: decompression
+	layer *secured        // TLS above it; nil if there is none
 	rest  []byte          // left over
 	parks bool            // may return errIdle instead of waiting
 
@@ -43,6 +44,7 @@ func (r *reader) init(c *conn, pool *scratches, owner readerOwner) {
 	if sc, ok := c.Conn.(syscall.Conn); ok {
 		r.raw, _ = sc.SyscallConn()
 	}
+	r.layer, _ = c.Conn.(*secured)
 }
 
 // errIdle is returned by readAll when there is nothing to be read at present.
@@ -126,7 +128,11 @@ func (r *reader) tryRead(fd uintptr) bool {
 		}
 	}
 	for {
-		r.n, r.err = unix.Read(int(fd), r.sc.buf[len(r.rest):])
+		if b := r.sc.buf[len(r.rest):]; r.layer != nil {
+			r.n, r.err = r.layer.readNow(int(fd), b)
+		} else {
+			r.n, r.err = unix.Read(int(fd), b)
+		}
 		if r.err != unix.EINTR {
 			break
 		}

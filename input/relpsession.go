@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"sync/atomic"
 	"time"
 
@@ -83,9 +82,9 @@ const lingerTime = 300 * time.Millisecond
 // linger lets the peer read its answers: closing a connection with unread bytes
 // resets it, and answers under way would be lost.
 func (s *relpSession) linger() {
-	if c, ok := s.c.Conn.(*net.TCPConn); ok && c.CloseWrite() == nil {
-		c.SetReadDeadline(time.Now().Add(lingerTime))
-		io.Copy(io.Discard, c)
+	if c, ok := s.c.Conn.(interface{ CloseWrite() error }); ok && c.CloseWrite() == nil {
+		s.c.SetReadDeadline(time.Now().Add(lingerTime))
+		io.Copy(io.Discard, s.c)
 	}
 }
 

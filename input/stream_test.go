@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"os"
 	"path/filepath"
@@ -393,8 +392,8 @@ func TestIMTCPConfigurationErrors(t *testing.T) {
 		{func(_ *IMTCPModule, p *IMTCPParams) { p.StartRegex, p.Framing = "^<", "strict" }, "exclude each other"},
 		{func(m *IMTCPModule, _ *IMTCPParams) { m.AllowedSender = []string{"a b"} }, `allowed sender "a b"`},
 		{func(_ *IMTCPModule, p *IMTCPParams) { p.DefaultTZ = "CET" }, `defaultTZ "CET" is not of the form +hh:mm`},
-		{func(m *IMTCPModule, _ *IMTCPParams) { m.StreamDriver.Mode.Value = 1 }, "TLS is asked for"},
-		{func(_ *IMTCPModule, p *IMTCPParams) { p.StreamDriver.Mode.Value = 1 }, "TLS is asked for"},
+		{func(m *IMTCPModule, _ *IMTCPParams) { m.StreamDriver.Mode = given(1) }, "TLS needs streamDriver.certFile"},
+		{func(_ *IMTCPModule, p *IMTCPParams) { p.StreamDriver.Mode = given(1) }, "TLS needs streamDriver.certFile"},
 		{func(_ *IMTCPModule, p *IMTCPParams) { p.ProxyProtocol.Mode = "required" }, "proxyProtocol needs proxyProtocol.trusted"},
 		{func(_ *IMTCPModule, p *IMTCPParams) { p.ProxyProtocol.Mode = "maybe" }, `proxyProtocol "maybe" is not`},
 		{func(_ *IMTCPModule, p *IMTCPParams) {
@@ -423,23 +422,5 @@ func TestIMTCPListenFails(t *testing.T) {
 	bad := newIMTCP(t, s, func(_ *IMTCPModule, p *IMTCPParams) { p.PortFile = filepath.Join(t.TempDir(), "no", "port") })
 	if err := bad.Listen(); err == nil || !strings.Contains(err.Error(), "listenPortFileName") {
 		t.Errorf("port file in no directory: %v", err)
-	}
-}
-
-// A connection whose reads go through layers, as TLS has them.
-func TestLayeredConnection(t *testing.T) {
-	s := newSink()
-	in := newIMTCP(t, s, nil).(*streamInput)
-	in.wrap = func(c net.Conn) net.Conn { return struct{ net.Conn }{c} }
-	stop := start(t, in, s)
-	c := dial(t, "tcp", in)
-	long := strings.Repeat("x", 8000)
-	send(t, c, "<13>one\n"+long+"\n<13>ha")
-	send(t, c, "lf\nlast")
-	closes(t, c)
-	s.waitTexts(t, "<13>one", long, "<13>half", "last")
-	stop()
-	if _, err := c.Read(nil); err == io.EOF {
-		t.Error(err)
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"errors"
 	"net"
 
+	"sysrelay/conf"
 	"sysrelay/message"
 )
 
@@ -46,6 +47,8 @@ type Deps struct {
 	RateLimit func(name string) (RateLimit, bool)
 	// LookupSRV finds DNS SRV records; nil asks the system's resolver.
 	LookupSRV func(ctx context.Context, service, proto, name string) (string, []*net.SRV, error)
+	// TLS has certificates and keys; nil has none.
+	TLS *conf.Keyring
 	// FileLocks are shared by all omfile actions; nil if there is only one.
 	FileLocks *FileLocks
 }
