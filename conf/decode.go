@@ -43,9 +43,12 @@ func (c *Config) Decode(o *Object, into ...any) error {
 // of module that the structs do not have are passed over: module's own struct
 // decides about them. module may be nil.
 func (c *Config) DecodeOver(module, o *Object, into ...any) error {
+	if c.tags == nil {
+		c.tags = tagCache{}
+	}
 	d := &decoder{cfg: c, kind: o.Kind}
 	for _, s := range into {
-		d.fields = append(d.fields, fieldsOf(s)...)
+		d.fields = append(d.fields, c.tags.fieldsOf(s)...)
 	}
 	d.setDefaults(o)
 	if module != nil {

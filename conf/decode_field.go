@@ -3,6 +3,7 @@ package conf
 import (
 	"fmt"
 	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -24,33 +25,58 @@ type field struct {
 	isSet reflect.Value // the Given of its Opt, if it is one
 }
 
+// tagCache keeps what the tags of structs say: a configuration may have ten
+// thousand actions of one kind. A nil one keeps nothing.
+type tagCache map[reflect.Type][]tagged
+
+// tagged is a field by its place in the struct, without a value.
+type tagged struct {
+	index []int
+	field field
+}
+
 // fieldsOf returns the tagged fields of the struct that into points at.
-func fieldsOf(into any) []*field {
+func (c tagCache) fieldsOf(into any) []*field {
 	v := reflect.ValueOf(into)
 	if v.Kind() != reflect.Pointer || v.Elem().Kind() != reflect.Struct {
 		panic(fmt.Sprintf("conf: %T is not a pointer to a struct", into))
 	}
-	return structFields(v.Elem(), nil)
+	v = v.Elem()
+	tags, known := c[v.Type()]
+	if !known {
+		tags = structTags(v.Type(), nil, nil)
+		if c != nil {
+			c[v.Type()] = tags
+		}
+	}
+	all := make([]*field, len(tags))
+	for i := range tags {
+		f := tags[i].field
+		f.bind(v.FieldByIndex(tags[i].index))
+		all[i] = &f
+	}
+	return all
 }
 
-func structFields(v reflect.Value, all []*field) []*field {
-	for i := range v.NumField() {
-		sf := v.Type().Field(i)
+func structTags(t reflect.Type, at []int, all []tagged) []tagged {
+	for i := range t.NumField() {
+		sf := t.Field(i)
+		index := append(slices.Clone(at), i)
 		tag, ok := sf.Tag.Lookup("conf")
 		switch {
 		case ok && tag != "-":
-			all = append(all, newField(sf, v.Field(i), tag))
+			all = append(all, tagged{index, newField(sf, tag)})
 		case sf.Anonymous && sf.Type.Kind() == reflect.Struct:
-			all = structFields(v.Field(i), all)
+			all = structTags(sf.Type, index, all)
 		}
 	}
 	return all
 }
 
 // newField reads the tags of a field. A wrong tag is a mistake in the program.
-func newField(sf reflect.StructField, v reflect.Value, tag string) *field {
+func newField(sf reflect.StructField, tag string) field {
 	options := strings.Split(tag, ",")
-	f := &field{name: options[0], def: sf.Tag.Get("default"), doc: sf.Tag.Get("doc"), status: sf.Tag.Get("status"), value: v}
+	f := field{name: options[0], def: sf.Tag.Get("default"), doc: sf.Tag.Get("doc"), status: sf.Tag.Get("status")}
 	if a := sf.Tag.Get("alias"); a != "" {
 		f.aliases = strings.Split(a, ",")
 	}
@@ -74,14 +100,23 @@ func newField(sf reflect.StructField, v reflect.Value, tag string) *field {
 			panic(fmt.Sprintf("conf: field %s: unknown option %q", sf.Name, option))
 		}
 	}
+	probe := f
+	if probe.bind(reflect.New(sf.Type).Elem()); probe.typeName() == "" {
+		panic(fmt.Sprintf("conf: field %s: no parameter can have type %s", sf.Name, probe.value.Type()))
+	}
+	return f
+}
+
+// bind makes v, or what v is a frame around, the field's value.
+func (f *field) bind(v reflect.Value) {
+	f.value = v
+	if v.Kind() != reflect.Struct {
+		return
+	}
 	if o, ok := v.Addr().Interface().(opt); ok {
 		value, given := o.Target()
 		f.value, f.isSet = reflect.ValueOf(value).Elem(), reflect.ValueOf(given).Elem()
 	}
-	if f.typeName() == "" {
-		panic(fmt.Sprintf("conf: field %s: no parameter can have type %s", sf.Name, f.value.Type()))
-	}
-	return f
 }
 
 func bound(sf reflect.StructField, arg string) *int64 {

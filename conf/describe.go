@@ -19,7 +19,7 @@ type ParamDoc struct {
 func Describe(into ...any) []ParamDoc {
 	var docs []ParamDoc
 	for _, s := range into {
-		for _, f := range fieldsOf(s) {
+		for _, f := range tagCache(nil).fieldsOf(s) {
 			docs = append(docs, ParamDoc{
 				Name: f.name, Aliases: f.aliases, Type: f.typeName(), Values: f.enum,
 				Default: f.defaultText(), Required: f.required, Doc: f.doc, Status: f.status,

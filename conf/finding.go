@@ -3,7 +3,10 @@ package conf
 import (
 	"cmp"
 	"errors"
+	"fmt"
+	"io"
 	"slices"
+	"strings"
 )
 
 // Severity is how much a finding matters.
@@ -67,6 +70,26 @@ func (c *Config) Findings(errs []error) []Finding {
 			cmp.Compare(a.Column, b.Column), cmp.Compare(a.Severity, b.Severity))
 	})
 	return all
+}
+
+// Write writes the finding for people: where and what, the line with a caret, what
+// it leads to if that is wanted, and what to do about it.
+func (f Finding) Write(w io.Writer, explain bool) {
+	var b strings.Builder
+	if f.File != "" {
+		fmt.Fprintf(&b, "%s:%d:%d: ", f.File, f.Line, f.Column)
+	}
+	fmt.Fprintf(&b, "%s: %s [%s]\n", f.Severity, f.Message, f.ID)
+	if f.Source != "" {
+		fmt.Fprintf(&b, "    %s\n    %s^\n", f.Source, caretIndent(f.Source, f.Column))
+	}
+	if f.Why != "" && explain {
+		fmt.Fprintf(&b, "    %s\n", f.Why)
+	}
+	if fix := strings.TrimSpace(f.Fix); fix != "" {
+		fmt.Fprintf(&b, "    %s\n", fix)
+	}
+	io.WriteString(w, b.String())
 }
 
 func (e *Error) finding() Finding {

@@ -18,7 +18,7 @@ func TestFindings(t *testing.T) {
 	}
 	got, jsonErr := json.Marshal(cfg.Findings(append(errs, errors.New("nowhere"))))
 	want := `[{"severity":"unsupported","id":"unsupported","file":"t.conf","line":1,"column":10,"message":"no module","source":"$ModLoad imudp"},` +
-		`{"severity":"note","id":"note","file":"t.conf","line":2,"column":10,"message":"module imudp is already loaded","source":"$ModLoad imudp"},` +
+		`{"severity":"note","id":"module-loaded-twice","file":"t.conf","line":2,"column":10,"message":"module imudp is already loaded","fix":"remove one of them","source":"$ModLoad imudp"},` +
 		`{"severity":"error","id":"invalid","file":"t.conf","line":3,"column":1,"message":"unknown object, statement or selector \"nonsense\"","source":"nonsense here"},` +
 		`{"severity":"warning","id":"bites","file":"t.conf","line":3,"column":1,"message":"it bites","why":"it hurts","fix":"do this","source":"nonsense here"},` +
 		`{"severity":"error","id":"invalid","file":"t.conf","line":4,"column":1,"message":"unknown directive $Nix","source":"$Nix 1"},` +

@@ -13,7 +13,7 @@ func (p *parser) legacyAction(t token) Stmt {
 	var ok bool
 	switch text := t.text; text[0] {
 	case '~':
-		p.notice(t.pos(), "~ is the old way to write stop", `write "stop"`)
+		p.note("old-syntax", t.pos(), "~ is the old way to write stop", `write "stop"`)
 		p.legacy.forget("action")
 		p.legacy.forget("action.legacy")
 		return &Stop{t.pos()}
@@ -261,7 +261,7 @@ func (a *actionLine) users(o *Object) bool {
 		return false
 	}
 	names := a.span(";")
-	a.notice(a.tok.pos(), fmt.Sprintf("action %q is read as the names of users", names), `write ":omusrmsg:`+names+`"`)
+	a.note("old-syntax", a.tok.pos(), fmt.Sprintf("action %q is read as the names of users", names), `write ":omusrmsg:`+names+`"`)
 	a.add(o, 0, "users", names)
 	return a.template(o)
 }

@@ -7,12 +7,12 @@ import (
 
 // noEffect is for directives that rsyslogd knows and that have no meaning here.
 func noEffect(p *parser, line *directiveLine) {
-	p.notice(line.tok.pos(), "the directive has no effect: "+firstWord(line.tok.text), "")
+	p.note("directive-without-effect", line.tok.pos(), "the directive has no effect: "+firstWord(line.tok.text), "")
 }
 
 // goneAway is for directives that rsyslogd itself no longer obeys.
 func goneAway(p *parser, line *directiveLine) {
-	p.notice(line.tok.pos(), "config directive is no longer supported: "+firstWord(line.tok.text), "remove the line")
+	p.note("obsolete-directive", line.tok.pos(), "config directive is no longer supported: "+firstWord(line.tok.text), "remove the line")
 }
 
 func firstWord(s string) string {
@@ -30,7 +30,7 @@ func (p *parser) modLoad(line *directiveLine) {
 		return
 	}
 	if p.legacy.modules[ModuleName(name)] != nil {
-		p.notice(at, "module "+ModuleName(name)+" is already loaded", "")
+		p.note("module-loaded-twice", at, "module "+ModuleName(name)+" is already loaded", "remove one of them")
 		return
 	}
 	o := &Object{Pos: line.tok.pos(), Kind: "module", Params: []*Param{{Pos: line.tok.pos(), Name: "load", Values: []string{name}, ValuePos: at}}}

@@ -57,3 +57,11 @@ func (c *Config) errorAt(at Pos, msg, suggest string) *Error {
 	}
 	return e
 }
+
+// ParseAlone is Parse that reads no other files: what is included is left out.
+func ParseAlone(name string, text []byte) (*Config, error) {
+	p := newParser()
+	p.expand = func(string) ([]string, error) { return nil, nil }
+	p.push(includer{at: Pos{File: name, Line: 1, Col: 1}}, []*Source{{Name: name, Text: text}})
+	return p.parse()
+}

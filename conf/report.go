@@ -55,18 +55,25 @@ func (p *parser) report(at Pos, msg, suggest string) {
 }
 
 // notice adds something the user should know.
-func (p *parser) notice(at Pos, msg, suggest string) { p.note(Note, at, msg, suggest) }
+func (p *parser) notice(at Pos, msg, suggest string) { p.note("", at, msg, suggest) }
 
 // warn adds something that rsyslogd lets pass and that is hardly meant.
-func (p *parser) warn(at Pos, msg, suggest string) { p.note(Warning, at, msg, suggest) }
+func (p *parser) warn(at Pos, msg, suggest string) {
+	p.keepNotice(Error{Pos: at, Msg: msg, Suggest: suggest, Severity: Warning})
+}
 
-func (p *parser) note(severity Severity, at Pos, msg, suggest string) {
+// note is notice of a kind.
+func (p *parser) note(id string, at Pos, msg, suggest string) {
+	p.keepNotice(Error{Pos: at, Msg: msg, Suggest: suggest, Severity: Note, ID: id})
+}
+
+func (p *parser) keepNotice(n Error) {
 	if len(p.cfg.Notices) == maxNotices {
-		msg, suggest = "there is more to note, which is not shown", ""
+		n.Msg, n.Suggest = "there is more to note, which is not shown", ""
 	} else if len(p.cfg.Notices) > maxNotices {
 		return
 	}
-	e := p.cfg.errorAt(at, msg, suggest)
-	e.Severity = severity
+	e := p.cfg.errorAt(n.Pos, n.Msg, n.Suggest)
+	e.Severity, e.ID = n.Severity, n.ID
 	p.cfg.Notices = append(p.cfg.Notices, e)
 }

@@ -24,6 +24,8 @@ type Config struct {
 	Stmts   []Stmt    // objects and statements of the top level (the default ruleset)
 	Sources []*Source // every file read, in order, for -o and for quoting lines in errors
 	Notices []*Error  // warnings and notes: what is no error
+
+	tags tagCache
 }
 
 // Source is one file as it was read.

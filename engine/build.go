@@ -26,6 +26,7 @@ type builder struct {
 	*Engine
 	cfg       *conf.Config
 	modules   map[string]*conf.Object // loaded modules by base name
+	params    map[string][]string     // the names of parameters that objects have, see known
 	templates map[string]message.Template
 	parsers   map[string]message.Parser
 	mainQueue *conf.Object
@@ -43,7 +44,7 @@ type builder struct {
 func New(cfg *conf.Config, o Options) (*Engine, error) {
 	env := message.NewEnv("localhost")
 	e := &Engine{opts: o, env: env, log: newOwnLog(o, env), rulesets: map[string]*ruleset{}, entries: map[string]string{}}
-	b := &builder{Engine: e, cfg: cfg, modules: map[string]*conf.Object{}, templates: map[string]message.Template{},
+	b := &builder{Engine: e, cfg: cfg, modules: map[string]*conf.Object{}, params: map[string][]string{}, templates: map[string]message.Template{},
 		rsyslog: newRsyslogParams(), asked: map[string]bool{}, reported: map[reported]bool{}}
 	b.readGlobals()
 	b.loadModules()

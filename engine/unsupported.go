@@ -117,7 +117,12 @@ func unsupportedError(cfg *conf.Config, at conf.Pos, why, format string, args ..
 // known returns o without the parameters that rsyslog has and the structs have not,
 // each of which is reported.
 func (b *builder) known(module string, o *conf.Object, into ...any) *conf.Object {
-	own := paramNames(into...)
+	key := module + " " + o.Kind
+	own := b.params[key]
+	if own == nil {
+		own = paramNames(into...)
+		b.params[key] = own
+	}
 	kept := *o
 	kept.Params = nil
 	for _, p := range o.Params {

@@ -177,6 +177,17 @@ func (p Property) Path() (Path, bool) {
 // IsTime says whether p is a time, which date formats apply to.
 func (p Property) IsTime() bool { return p.id == propTimeReported || p.id == propTimeGenerated }
 
+// FromSender says whether the sender of a message chooses the property's value
+// freely, a slash included. The program name ends at a slash.
+func (p Property) FromSender() bool {
+	switch p.id {
+	case propMsg, propRawMsg, propRawMsgAfterPRI, propHostname, propSyslogTag, propStructuredData,
+		propAppName, propProcID, propMsgID, propVariable, propAllJSON, propAllJSONPlain:
+		return true
+	}
+	return false
+}
+
 // Value returns the property's value. It is either a part of the message's text
 // or appended to buf[:0], and good until the message or buf changes. Times have
 // the form of RFC 3164.

@@ -38,7 +38,7 @@ type invocation struct {
 // commands are all there are, in the order the usage shows them.
 func commands() []subcommand {
 	return []subcommand{
-		{name: "check", synopsis: "FILE", summary: "say whether the configuration is good", run: checkCommand},
+		checkSubcommand(),
 		explainSubcommand(),
 		{name: "queue", synopsis: "COMMAND DIR", summary: "look into a disk queue, and repair it", run: queueCommand},
 		{name: "help", synopsis: "[MODULE]", summary: "parameters of a module, or the list of modules", run: helpCommand},

@@ -36,8 +36,11 @@ func (d *daemon) start() int {
 		fmt.Fprintf(d.stdout, "%s  %s\n", d.program, version)
 		return 0
 	}
-	if d.flags.check > 0 {
+	switch {
+	case d.flags.check > 0 && d.program == "rsyslogd":
 		return d.checkAsRsyslogd()
+	case d.flags.check > 0:
+		return d.check()
 	}
 	if !d.flags.foreground && os.Getenv(readyEnv) == "" {
 		return d.background()
@@ -58,7 +61,7 @@ func (d *daemon) start() int {
 	e, unclean := engine.New(cfg, d.options())
 	problems := errors.Join(unread, unclean)
 	d.report(problems)
-	if slices.ContainsFunc(flatten(unread), isFatal) {
+	if anyFatal(flatten(unread)) {
 		return d.runFailed(unreadable)
 	}
 	if e.AbortsOn(flatten(problems)) {
@@ -78,6 +81,8 @@ func isFatal(err error) bool {
 	e := (*conf.Error)(nil)
 	return errors.As(err, &e) && e.Fatal
 }
+
+func anyFatal(errs []error) bool { return slices.ContainsFunc(errs, isFatal) }
 
 // options are the engine's.
 func (d *daemon) options() engine.Options {

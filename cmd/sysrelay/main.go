@@ -72,11 +72,3 @@ func versionCommand(v *invocation) int {
 	fmt.Fprintf(v.stdout, "sysrelay %s\n", version)
 	return 0
 }
-
-func checkCommand(v *invocation) int {
-	if err := v.parse(1); err != nil {
-		return v.misused(err)
-	}
-	d := &daemon{program: "sysrelay", flags: flags{config: v.args[0], check: 1}, stdout: v.stdout, stderr: v.stderr}
-	return d.check()
-}

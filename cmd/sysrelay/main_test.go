@@ -81,7 +81,7 @@ func TestCommands(t *testing.T) {
 		{[]string{"sysrelay", "help", "imtcp"}, 0, "maxsessions"},
 		{[]string{"sysrelay", "help", "imtpc"}, 1, `there is no help for "imtpc"; did you mean "imtcp"`},
 		{[]string{"sysrelay", "chekc", "x"}, 1, `there is no command "chekc"`},
-		{[]string{"sysrelay", "check"}, 1, "usage: sysrelay check FILE"},
+		{[]string{"sysrelay", "check"}, 1, "usage: sysrelay check [--json]"},
 		{[]string{"sysrelay", "-z"}, 1, "unknown option -z"},
 		{[]string{"rsyslogd", "version"}, 1, `unexpected argument "version"`},
 	} {
