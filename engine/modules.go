@@ -45,6 +45,8 @@ func outputKinds() []outputKind {
 	return []outputKind{
 		outputOf("omfile", output.NewOMFile),
 		outputOf("omfwd", output.NewOMFwd),
+		outputOf("omjournal", output.NewOMJournal),
+		outputOf("ommail", output.NewOMMail),
 		outputOf("ompipe", output.NewOMPipe),
 		outputOf("omprog", output.NewOMProg),
 		outputOf("omrelp", output.NewOMRELP),

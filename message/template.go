@@ -119,7 +119,47 @@ func (e *Env) ListTemplate(name string, parts []TemplatePart, o TemplateOptions)
 			return nil, fmt.Errorf("template %q, part %d: %w", name, i+1, err)
 		}
 	}
-	return b.template()
+	t, err := b.template()
+	if text, ok := t.(*textTemplate); ok {
+		text.fields = e.fieldsOf(name, parts)
+	}
+	return t, err
+}
+
+// Structured is a template whose parts have names. Fields is a template that
+// gives them as a JSON object, nil if there are none.
+type Structured interface {
+	Template
+	Fields() Template
+}
+
+// fieldsOf makes the template that gives the parts of a list as fields:
+// properties, and those constants that have a name.
+// as rsyslog: outputs that take structured data see them so.
+func (e *Env) fieldsOf(name string, parts []TemplatePart) Template {
+	b := templateBuilder{env: e, name: name, opts: TemplateOptions{JSONF: true}}
+	for _, p := range parts {
+		switch p := p.(type) {
+		case ConstantPart:
+			if p.Outname == "" {
+				continue
+			}
+			p.Format = "jsonf"
+			if p.addTo(&b) != nil {
+				return nil
+			}
+		case PropertyPart:
+			p.Format = "jsonf"
+			if p.addTo(&b) != nil {
+				return nil
+			}
+		}
+	}
+	t, err := b.template()
+	if err != nil || len(b.segments) == 0 {
+		return nil
+	}
+	return t
 }
 
 // SubtreeTemplate makes a template that is a variable, as JSON if it is an object.

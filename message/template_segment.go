@@ -7,7 +7,11 @@ type textTemplate struct {
 	segments []segment
 	usesNow  bool // a segment needs the present time
 	escape   func(dst, text []byte) []byte
+	fields   Template // see Structured
 }
+
+// Fields implements Structured.
+func (t *textTemplate) Fields() Template { return t.fields }
 
 // Prefix is the text the template begins with, whatever the message.
 func (t *textTemplate) Prefix() string {

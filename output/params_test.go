@@ -47,6 +47,9 @@ func TestParameterNames(t *testing.T) {
 		{"omprog action", &OMProgParams{}, "binary confirmmessages confirmtimeout reportfailures usetransactions " +
 			"begintransactionmark committransactionmark forcesingleinstance hup.signal template signalonclose closetimeout " +
 			"killunresponsive output filecreatemode"},
+		{"omjournal action", &OMJournalParams{}, "template"},
+		{"ommail action", &OMMailParams{}, "server port mailfrom mailto subject.template subject.text body.enable template " +
+			"mode sendmail.binary"},
 		{"omuxsock module", &OMUXSockModule{}, "template abstract socketname sockettype networknamespace"},
 		{"omuxsock action", &OMUXSockParams{}, "template abstract socketname sockettype networknamespace"},
 		{"omstdout action", &OMStdoutParams{}, "ensurelfending template"},
