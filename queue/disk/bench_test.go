@@ -5,9 +5,11 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -33,6 +35,7 @@ func benchAppend(b *testing.B, senders, batch int, syncing bool) {
 	b.ReportAllocs()
 	stop := drain(r)
 	before := r.commits()
+	latencies := r.timeCommits()
 	b.ResetTimer()
 	var left atomic.Int64
 	left.Store(int64(b.N))
@@ -51,6 +54,32 @@ func benchAppend(b *testing.B, senders, batch int, syncing bool) {
 	b.ReportMetric(float64(batch)*float64(b.N)/b.Elapsed().Seconds(), "msg/s")
 	b.ReportMetric(float64(r.commits()-before)/b.Elapsed().Seconds(), "commits/s")
 	stop()
+	times := latencies()
+	if len(times) == 0 {
+		return // the first commit makes the file
+	}
+	b.ReportMetric(float64(times[len(times)/2].Microseconds()), "p50-µs/commit")
+	b.ReportMetric(float64(times[len(times)*99/100].Microseconds()), "p99-µs/commit")
+}
+
+// timeCommits has commits timed; what it returns ends that and returns the times,
+// the shortest first.
+func (r *rig) timeCommits() func() []time.Duration {
+	times := make([]time.Duration, 0, 1<<20)
+	r.commitMu.Lock()
+	defer r.commitMu.Unlock()
+	r.commit = func(w *writer, c *commit) error {
+		start := time.Now()
+		defer func() { times = append(times, time.Since(start)) }()
+		return w.commit(c)
+	}
+	return func() []time.Duration {
+		r.commitMu.Lock()
+		defer r.commitMu.Unlock()
+		r.commit = (*writer).commit
+		slices.Sort(times)
+		return times
+	}
 }
 
 // commits is how many commits there have been.
