@@ -43,7 +43,7 @@ type builder struct {
 // that is wrong with it; the Engine is good for what is not.
 func New(cfg *conf.Config, o Options) (*Engine, error) {
 	env := message.NewEnv("localhost")
-	e := &Engine{opts: o, env: env, log: newOwnLog(o, env), rulesets: map[string]*ruleset{}, entries: map[string]string{}}
+	e := &Engine{opts: o, env: env, log: newOwnLog(o, env), manager: newServiceManager(), rulesets: map[string]*ruleset{}, entries: map[string]string{}}
 	b := &builder{Engine: e, cfg: cfg, modules: map[string]*conf.Object{}, params: map[string][]string{}, templates: map[string]message.Template{},
 		rsyslog: newRsyslogParams(), asked: map[string]bool{}, reported: map[reported]bool{}}
 	b.readGlobals()

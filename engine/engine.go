@@ -51,6 +51,7 @@ type Engine struct {
 	env     *message.Env
 	globals *Globals
 	log     *ownLog
+	manager *serviceManager
 	diag    *diag // nil unless the configuration loads imdiag
 
 	tables      map[string]lookupTable
@@ -150,7 +151,7 @@ func (e *Engine) StopsOnInterrupt() bool { return e.globals.ShutdownCtlC }
 
 // announce says that the daemon is up, to whoever waits for it.
 func (e *Engine) announce() error {
-	notifySystemd("READY=1")
+	e.manager.notify("READY=1\nSTATUS=Relaying")
 	if e.diag != nil {
 		return e.diag.ready()
 	}

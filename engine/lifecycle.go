@@ -113,6 +113,7 @@ func (e *Engine) Run(ctx context.Context) error {
 		queues  = e.startQueues()
 		keys    = startStage(1, func(_ int, ctx context.Context) error { e.keyring.Run(ctx); return nil })
 		own     = startStage(1, func(_ int, ctx context.Context) error { return e.log.Run(ctx, e.order[0].entry) })
+		alive   = startStage(1, func(_ int, ctx context.Context) error { return e.manager.watchdog(ctx, e.Held) })
 		watch   = startStage(len(e.limits), e.watchPolicies)
 		inputs  = startStage(len(e.inputs), func(i int, ctx context.Context) error {
 			return e.inputs[i].Run(ctx, e.inputs[i].entry)
@@ -124,6 +125,7 @@ func (e *Engine) Run(ctx context.Context) error {
 	if err == nil {
 		<-ctx.Done()
 	}
+	e.manager.notify("STOPPING=1")
 	e.log.Log(6, e.origin(fmt.Sprintf("exiting on signal %d.", e.signal.Load())))
 	errs := multierror.Append(err, keys.stop())
 	errs = multierror.Append(errs, watch.stop(), inputs.stopWithin(e.inputsTime(), "inputs"), own.stopWithin(lastTime, "own messages"), e.flushRepeats())
@@ -132,7 +134,7 @@ func (e *Engine) Run(ctx context.Context) error {
 	}
 	// What queues had to say when they stopped goes to the actions all the same.
 	e.log.last(e.order[0].Handle)
-	errs = multierror.Append(errs, actions.stop(), e.close())
+	errs = multierror.Append(errs, actions.stop(), e.close(), alive.stop())
 	e.log.last(nil)
 	return errs.ErrorOrNil()
 }

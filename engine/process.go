@@ -6,6 +6,7 @@ import (
 	"net"
 	"os"
 	"os/user"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -110,9 +111,35 @@ func (g *Globals) dropPrivileges() error {
 		}
 	}
 	if uid >= 0 && uid != os.Geteuid() {
+		if err := joinGroups(uid); err != nil {
+			return err
+		}
 		if err := syscall.Setuid(uid); err != nil {
 			return fmt.Errorf("drop privileges to user %d: %w", uid, err)
 		}
+	}
+	return nil
+}
+
+// joinGroups gives the process the groups of the user it is about to become. as
+// rsyslog: they are how user syslog, of group adm, may write to /var/log.
+func joinGroups(uid int) error {
+	u, err := user.LookupId(strconv.Itoa(uid))
+	if err != nil {
+		return fmt.Errorf("drop privileges to user %d: its groups: %w", uid, err)
+	}
+	names, err := u.GroupIds()
+	if err != nil {
+		return fmt.Errorf("drop privileges to user %s: its groups: %w", u.Username, err)
+	}
+	groups := []int{os.Getegid()}
+	for _, name := range names {
+		if n, err := strconv.Atoi(name); err == nil && !slices.Contains(groups, n) {
+			groups = append(groups, n)
+		}
+	}
+	if err := syscall.Setgroups(groups); err != nil {
+		return fmt.Errorf("drop privileges to user %s: join its groups: %w", u.Username, err)
 	}
 	return nil
 }
@@ -130,18 +157,4 @@ func id(name, number string, look func(string) (string, error)) (int, error) {
 		return -1, nil
 	}
 	return strconv.Atoi(number)
-}
-
-// notifySystemd tells the service manager what state the daemon is in (sd_notify).
-func notifySystemd(state string) {
-	socket := os.Getenv("NOTIFY_SOCKET")
-	if socket == "" {
-		return
-	}
-	c, err := net.Dial("unixgram", socket)
-	if err != nil {
-		return // nobody listens: the daemon runs all the same
-	}
-	defer c.Close()
-	c.Write([]byte(state))
 }

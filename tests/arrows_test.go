@@ -21,6 +21,7 @@ var arrows = map[string][]string{
 	"input/relp":    {},
 	"output":        {"conf", "message", "queue", "input/relp"},
 	"engine":        {"conf", "message", "queue", "queue/disk", "filter", "filter/modify", "input", "output"},
+	"cmd/package":   {},
 	"cmd/sysrelay":  {"conf", "engine", "message", "queue", "queue/disk"},
 }
 

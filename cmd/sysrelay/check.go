@@ -185,7 +185,7 @@ func (d *daemon) checkAsRsyslogd() int {
 
 // problems reads the configuration and builds everything it names, binding nothing.
 func (d *daemon) problems() (*conf.Config, []error) {
-	cfg, unread := conf.Load(d.flags.config)
+	cfg, unread := d.load()
 	errs := flatten(unread)
 	if cfg == nil {
 		return nil, errs

@@ -36,6 +36,9 @@ func (d *daemon) start() int {
 		fmt.Fprintf(d.stdout, "%s  %s\n", d.program, version)
 		return 0
 	}
+	if d.flags.config == "" {
+		d.flags.config = chooseConfig(d.program, isThere)
+	}
 	switch {
 	case d.flags.check > 0 && d.program == "rsyslogd":
 		return d.checkAsRsyslogd()
@@ -48,7 +51,7 @@ func (d *daemon) start() int {
 	if err := d.enter(); err != nil {
 		return d.fail(err)
 	}
-	cfg, unread := conf.Load(d.flags.config)
+	cfg, unread := d.load()
 	if cfg == nil {
 		d.report(unread)
 		return d.runFailed(unreadable)
@@ -106,11 +109,13 @@ func (d *daemon) enter() error {
 			return fmt.Errorf("change root to %s: %w", d.flags.root, err)
 		}
 	}
-	abs, err := filepath.Abs(d.flags.config)
-	if err != nil {
-		return err
+	if d.flags.config != "" {
+		abs, err := filepath.Abs(d.flags.config)
+		if err != nil {
+			return err
+		}
+		d.flags.config = abs
 	}
-	d.flags.config = abs
 	// as rsyslog: the daemon leaves the directory it was started in. Under our own
 	// name it does so only in the background, so that relative paths work as typed.
 	if !d.flags.stay && (d.program == "rsyslogd" || !d.flags.foreground) {

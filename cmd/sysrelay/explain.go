@@ -8,7 +8,6 @@ import (
 	"io"
 	"strconv"
 
-	"sysrelay/conf"
 	"sysrelay/engine"
 )
 
@@ -16,7 +15,7 @@ func explainSubcommand() subcommand {
 	return subcommand{
 		name: "explain", synopsis: "-f FILE [FLAGS] <MESSAGES", summary: "say what would happen to messages, and why",
 		flags: []commandFlag{
-			{"--config", "-f", "FILE", "configuration (default /etc/rsyslog.conf)"},
+			{"--config", "-f", "FILE", "configuration (default as the daemon's)"},
 			{"--from", "", "ADDRESS", "address of the sender (default 127.0.0.1)"},
 			{"--input", "", "MODULE", "input module (default imtcp); from imuxsock and its like no host name is expected"},
 			{"--ruleset", "", "NAME", "ruleset to enter (default the one the input is bound to)"},
@@ -41,12 +40,12 @@ func explainCommand(v *invocation) int {
 	if !ok {
 		return v.misused(fmt.Errorf("--framing is line, octet-counted or nul, not %q", v.flags["--framing"]))
 	}
-	file := "/etc/rsyslog.conf"
+	file := chooseConfig("sysrelay", isThere)
 	if v.has("--config") {
 		file = v.flags["--config"]
 	}
 	d := &daemon{program: "sysrelay", flags: flags{config: file}, stdout: v.stdout, stderr: v.stderr}
-	cfg, unread := conf.Load(file)
+	cfg, unread := d.load()
 	if cfg == nil || isFatal(unread) {
 		d.report(unread)
 		return 1

@@ -9,7 +9,7 @@ import (
 
 // flags are the command line as rsyslogd has it.
 type flags struct {
-	config     string
+	config     string // "" is the first that is there, see chooseConfig
 	pidFile    string // "" is the default, NONE none
 	foreground bool
 	check      int // -N level; 0 runs
@@ -33,7 +33,7 @@ const (
 
 // parseFlags reads options as getopt does: -nN1, -N 1, -f FILE, -fFILE.
 func parseFlags(args []string) (flags, error) {
-	f := flags{config: "/etc/rsyslog.conf"}
+	var f flags
 	for len(args) > 0 {
 		arg := args[0]
 		args = args[1:]

@@ -3,14 +3,16 @@ package main
 import (
 	"fmt"
 	"io"
+	"maps"
+	"slices"
 	"strings"
 
 	"sysrelay/conf"
 	"sysrelay/engine"
 )
 
-// helpCommand prints usage, the page of a module, or with --markdown everything
-// as COMPATIBILITY.md has it.
+// helpCommand prints usage, the page of a module, or what other things are made
+// of: COMPATIBILITY.md, manual pages, completions.
 func helpCommand(v *invocation) int {
 	args, stdout, stderr := v.args, v.stdout, v.stderr
 	m := engine.NewManual()
@@ -22,6 +24,10 @@ func helpCommand(v *invocation) int {
 	case args[0] == "--markdown":
 		writeMarkdown(stdout, m)
 		return 0
+	case args[0] == "--man":
+		return printOne(v, manPages())
+	case args[0] == "--completion":
+		return printOne(v, completions())
 	}
 	if c, ok := findCommand(args[0]); ok && c.name != "queue" {
 		fmt.Fprint(stdout, c.usage())
@@ -40,6 +46,16 @@ func helpCommand(v *invocation) int {
 		}
 	}
 	return 0
+}
+
+// printOne prints the one of all that the argument names.
+func printOne(v *invocation, all map[string]func(io.Writer)) int {
+	if len(v.args) == 2 && all[v.args[1]] != nil {
+		all[v.args[1]](v.stdout)
+		return 0
+	}
+	fmt.Fprintf(v.stderr, "usage: sysrelay help %s %s\n", v.args[0], strings.Join(slices.Sorted(maps.Keys(all)), "|"))
+	return 1
 }
 
 // facts are a parameter's type, default and status in words.

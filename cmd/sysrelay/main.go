@@ -54,7 +54,8 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 
 const daemonUsage = `
 flags, as rsyslogd has them:
-  -f FILE   configuration (default /etc/rsyslog.conf)
+  -f FILE   configuration (default: /etc/sysrelay.conf, else /etc/rsyslog.conf, else one
+            built in for the system, which is then shown)
   -n        stay in the foreground
   -i FILE   pid file; NONE for none
   -N 1      check the configuration and exit

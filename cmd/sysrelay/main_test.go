@@ -35,12 +35,12 @@ func TestFlags(t *testing.T) {
 		want flags
 		err  string
 	}{
-		{"-n", flags{config: "/etc/rsyslog.conf", foreground: true}, ""},
-		{"-nN1", flags{config: "/etc/rsyslog.conf", foreground: true, check: 1}, ""},
+		{"-n", flags{foreground: true}, ""},
+		{"-nN1", flags{foreground: true, check: 1}, ""},
 		{"-N 1 -f x.conf", flags{config: "x.conf", check: 1}, ""},
 		{"-fx.conf -iNONE -C", flags{config: "x.conf", pidFile: "NONE", stay: true}, ""},
-		{"-d -u 077 -T /r -v -o -", flags{config: "/etc/rsyslog.conf", debug: true, umask: "077", root: "/r", version: true, dump: "-"}, ""},
-		{"-4 -M /lib", flags{config: "/etc/rsyslog.conf", ignored: []string{"-4", "-M"}}, ""},
+		{"-d -u 077 -T /r -v -o -", flags{debug: true, umask: "077", root: "/r", version: true, dump: "-"}, ""},
+		{"-4 -M /lib", flags{ignored: []string{"-4", "-M"}}, ""},
 		{"-f", flags{}, "option -f needs an argument"},
 		{"-N x", flags{}, `option -N needs a level, not "x"`},
 		{"-z", flags{}, "unknown option -z"},
