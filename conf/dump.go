@@ -14,6 +14,10 @@ func (c *Config) Dump(w io.Writer) error {
 	if len(c.Sources) == 0 {
 		return nil
 	}
+	// Files of both forms cannot be put into one text.
+	if slices.ContainsFunc(c.Sources, func(s *Source) bool { return isYAML(s.Name) }) {
+		return c.Print(w)
+	}
 	return dumpSource(w, c.Sources[0])
 }
 

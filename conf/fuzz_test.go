@@ -55,6 +55,34 @@ func FuzzParse(f *testing.F) {
 	})
 }
 
+// FuzzYAML: the same for the YAML form.
+func FuzzYAML(f *testing.F) {
+	text, err := os.ReadFile("testdata/yaml.txt")
+	if err != nil {
+		f.Fatal(err)
+	}
+	for _, c := range strings.Split(string(text), "=== ")[1:] {
+		_, rest, _ := strings.Cut(c, "\n")
+		source, _, _ := strings.Cut(rest, "---\n")
+		f.Add([]byte(source))
+	}
+	f.Fuzz(func(t *testing.T, text []byte) {
+		if reachesOut(text) {
+			t.Skip("reads files")
+		}
+		cfg, err := Parse("fuzz.yaml", text)
+		lines := bytes.Count(text, []byte{'\n'}) + 2
+		for _, e := range append(errorsOf(err), cfg.Notices...) {
+			if e.File == "fuzz.yaml" && (e.Pos.Line < 1 || e.Pos.Line > lines || e.Col < 1) {
+				t.Errorf("%d lines, error in %d:%d: %s", lines, e.Pos.Line, e.Col, e.Msg)
+			}
+		}
+		if msg := readBackTree(cfg); msg != "" {
+			t.Error(msg)
+		}
+	})
+}
+
 // reachesOut says whether a configuration may read files of this machine.
 func reachesOut(text []byte) bool {
 	low := bytes.ToLower(text)

@@ -36,7 +36,7 @@ func TestGolden(t *testing.T) {
 		for _, c := range strings.Split(string(text), "=== ")[1:] {
 			name, rest, _ := strings.Cut(c, "\n")
 			source, want, _ := strings.Cut(rest, "---\n")
-			got := render(source)
+			got := render(goldenName(file), source)
 			fmt.Fprintf(&out, "=== %s\n%s---\n%s", name, source, got)
 			if !*update && got != want {
 				t.Errorf("%s: %s\n%s--- got\n%s--- want\n%s", file, name, source, got, want)
@@ -50,9 +50,17 @@ func TestGolden(t *testing.T) {
 	}
 }
 
+// goldenName is the name of the configurations in a golden file.
+func goldenName(file string) string {
+	if strings.HasPrefix(filepath.Base(file), "yaml") {
+		return "t.yaml"
+	}
+	return "t"
+}
+
 // render parses a configuration and writes what came of it.
-func render(source string) string {
-	cfg, err := Parse("t", []byte(source))
+func render(as, source string) string {
+	cfg, err := Parse(as, []byte(source))
 	var b bytes.Buffer
 	if err := cfg.Print(&b); err != nil {
 		return err.Error()
@@ -100,7 +108,7 @@ func TestPrintReadsBack(t *testing.T) {
 		for _, c := range strings.Split(string(text), "=== ")[1:] {
 			name, rest, _ := strings.Cut(c, "\n")
 			source, _, _ := strings.Cut(rest, "---\n")
-			if msg := readBack([]byte(source)); msg != "" {
+			if msg := readBack(goldenName(file), []byte(source)); msg != "" {
 				t.Errorf("%s: %s: %s", file, name, msg)
 			}
 		}
@@ -108,8 +116,8 @@ func TestPrintReadsBack(t *testing.T) {
 }
 
 // readBack says how the printed tree differs when it is read again, "" if not.
-func readBack(source []byte) string {
-	cfg, _ := Parse("t", source)
+func readBack(as string, source []byte) string {
+	cfg, _ := Parse(as, source)
 	return readBackTree(cfg)
 }
 

@@ -39,7 +39,12 @@ func (p *parser) push(by includer, texts []*Source) {
 			p.report(by.at, fmt.Sprintf("the configuration is larger than %d bytes", maxText), "")
 			return
 		}
-		src := newSource(s)
+		var src *source
+		if isYAML(s.Name) {
+			src = &source{Source: s, buf: s.Text, yaml: true}
+		} else {
+			src = newSource(s)
+		}
 		src.parent = by.src
 		if by.src != nil {
 			src.depth = by.src.depth + 1

@@ -13,6 +13,7 @@ type lexer struct {
 	stack []*source
 	mode  mode
 	fail  func(e Error) // told of what is no token
+	yaml  func(*source) // reads a source in the YAML form
 }
 
 // broken reports what is not the language.
@@ -32,6 +33,11 @@ func (l *lexer) next() token {
 				return token{kind: tEOF, src: s, at: max(len(s.buf)-1, 0), end: len(s.buf)}
 			}
 			l.stack = l.stack[:len(l.stack)-1]
+			continue
+		}
+		if s.yaml {
+			s.at = len(s.buf)
+			l.yaml(s)
 			continue
 		}
 		var t token

@@ -42,7 +42,7 @@ type parser struct {
 
 func newParser() *parser {
 	p := &parser{cfg: &Config{}}
-	p.fail = p.add
+	p.fail, p.yaml = p.add, p.readYAML
 	p.into = &p.cfg.Stmts
 	p.expand = func(pattern string) ([]string, error) { return expandInclude(pattern, 0) }
 	p.legacy, p.known = newLegacy(), directives()
@@ -51,11 +51,7 @@ func newParser() *parser {
 
 // parse reads everything on the stack of sources.
 func (p *parser) parse() (*Config, error) {
-	for p.peek().kind != tEOF && len(p.errs) < maxErrors {
-		p.flush()
-		p.topLevel()
-	}
-	p.flush()
+	p.topLevels()
 	p.finishLegacy()
 	if len(p.errs) >= maxErrors {
 		p.errs = append(p.errs[:maxErrors], &Error{Pos: p.tok.pos(), Msg: "too many errors, the rest was not read"})
@@ -65,6 +61,15 @@ func (p *parser) parse() (*Config, error) {
 		all = multierror.Append(all, e)
 	}
 	return p.cfg, all.ErrorOrNil()
+}
+
+// topLevels reads what stands at the top level, to the end of the texts at hand.
+func (p *parser) topLevels() {
+	for p.peek().kind != tEOF && len(p.errs) < maxErrors {
+		p.flush()
+		p.topLevel()
+	}
+	p.flush()
 }
 
 func (p *parser) flush() {

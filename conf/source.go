@@ -16,6 +16,8 @@ type source struct {
 	marks  []mark
 	parent *source // that includes it
 	depth  int     // how many do
+	yaml   bool    // in the YAML form: nothing for the lexer
+	flat   bool    // all of it stands at the first mark
 }
 
 // mark says where a run of buf comes from.
@@ -60,6 +62,9 @@ func (s *source) pos(at int) Pos {
 		return Pos{s.Name, 1, 1}
 	}
 	m := s.marks[i]
+	if s.flat {
+		at = m.at
+	}
 	return Pos{s.Name, m.line, m.col + at - m.at}
 }
 
