@@ -64,15 +64,13 @@ func (f *yamlFile) syntax(err error) {
 		line, _ = strconv.Atoi(m[1])
 		msg = strings.TrimPrefix(msg, m[0])
 	}
-	f.broken(Pos{f.src.Name, line, 1}, "this is no YAML: "+msg, "")
+	f.broken(Pos{f.src.Name, min(line, len(f.lines)), 1}, "this is no YAML: "+msg, "")
 }
 
-// pos is the place of a node. The library counts characters, a Pos counts bytes.
+// pos is the place of a node. The library counts characters, a Pos counts bytes;
+// the library knows line breaks of Unicode that are none elsewhere.
 func (f *yamlFile) pos(n *yaml.Node) Pos {
-	at := Pos{f.src.Name, max(n.Line, 1), max(n.Column, 1)}
-	if at.Line > len(f.lines) {
-		return at
-	}
+	at := Pos{f.src.Name, min(max(n.Line, 1), len(f.lines)), max(n.Column, 1)}
 	rest := f.src.Text[f.lines[at.Line-1]:]
 	bytes := 0
 	for range at.Col - 1 {
