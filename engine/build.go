@@ -29,6 +29,7 @@ type builder struct {
 	params    map[string][]string     // the names of parameters that objects have, see known
 	templates map[string]message.Template
 	parsers   map[string]message.Parser
+	zones     map[string]int16 // minutes east of UTC by name
 	mainQueue *conf.Object
 	errs      *multierror.Error
 	fileLocks output.FileLocks

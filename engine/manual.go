@@ -52,8 +52,12 @@ func NewManual() *Manual {
 	m.add("global", section("global()", &Globals{}))
 	m.add("template", section("template()", &message.TemplateParams{}),
 		section("constant()", &message.ConstantPart{}), section("property()", &message.PropertyPart{}))
-	m.add("parser", section(`parser(type="pmrfc3164")`, &parserHead{}, &message.RFC3164Parser{}),
-		section(`parser(type="pmrfc5424")`, &parserHead{}, &message.RFC5424Parser{}))
+	var parsers []Section
+	for _, k := range parserKinds() {
+		parsers = append(parsers, section(`parser(type="`+k.name+`")`, &parserHead{}, k.docs()))
+	}
+	m.add("parser", parsers...)
+	m.add("timezone", section("timezone()", &zoneParams{}))
 	m.add("lookup_table", section("lookup_table()", &lookupParams{}))
 	m.add("ratelimit", section("ratelimit()", &input.RateLimitParams{}))
 	m.add("dyn_stats", section("dyn_stats()", &filter.DynStatsParams{}))

@@ -246,7 +246,8 @@ func outputNames() (names []string) {
 }
 
 func moduleNames() []string {
-	names := append(outputNames(), "fmhash", "fmpcre", "fmunflatten", "imdiag", "omruleset", "pmrfc3164", "pmrfc5424")
+	names := append(outputNames(), "fmhash", "fmpcre", "fmunflatten", "imdiag", "omruleset")
+	names = append(names, parserModules()...)
 	names = append(names, modifierNames()...)
 	for _, k := range inputKinds() {
 		names = append(names, k.name)

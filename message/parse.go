@@ -2,8 +2,9 @@ package message
 
 // Parser reads one syntax. It is given a message whose text is clean, whose PRI
 // has been read, whose Time is that of reception, and whose Msg is everything
-// after the PRI. Parse takes what it knows out of Msg and returns true, or leaves
-// m untouched and returns false if the message is not in its syntax. It may be
+// after the PRI. Parse takes what it knows out of Msg and returns true, or returns
+// false if the message is not in its syntax and leaves it to the next parser: as
+// it was, or mended so that the next one can read it. It may be
 // called from many goroutines.
 type Parser interface {
 	Parse(m *Message) bool

@@ -133,6 +133,17 @@ func (s *scanner) offset(ts *Timestamp) bool {
 // as rsyslog: the extra year, fraction and colon are sent by Brocade and Cisco
 // devices.
 func parseBSD(t []byte, ts *Timestamp, yearAfter bool) (n int, ok bool) {
+	return parseBSDForm(t, ts, bsdForm{yearAfter: yearAfter})
+}
+
+// bsdForm says what else may be a part of a BSD timestamp.
+type bsdForm struct {
+	yearAfter bool // a year behind the time
+	zone      bool // a time zone's name behind the time, and then something else
+	zones     map[string]int16
+}
+
+func parseBSDForm(t []byte, ts *Timestamp, form bsdForm) (n int, ok bool) {
 	s, r, year := scanner{t: t}, *ts, 0
 	if isDigit(s.peek()) {
 		if year = s.number(); year < 1970 || year > 2100 || !s.skip(' ') {
@@ -153,11 +164,16 @@ func parseBSD(t []byte, ts *Timestamp, yearAfter bool) (n int, ok bool) {
 		return 0, false
 	}
 	s.fraction(&r)
-	if yearAfter && year == 0 {
+	if form.yearAfter && year == 0 {
 		year = s.yearAfterClock()
 	}
+	if form.zone && s.peek() == ' ' && len(s.t)-s.at > 2 {
+		if offset, known := form.zones[s.zoneName()]; known {
+			r.OffsetMinute, r.OffsetZ, r.OffsetMinus = offset, false, false
+		}
+	}
 	s.skip(':')
-	if !s.end() {
+	if !s.end() || form.zone && s.at == len(s.t) {
 		return 0, false
 	}
 	if year > 0 {
@@ -165,6 +181,18 @@ func parseBSD(t []byte, ts *Timestamp, yearAfter bool) (n int, ok bool) {
 	}
 	*ts = r
 	return s.at, true
+}
+
+// zoneName reads a space and a name that a colon or a space ends. as rsyslog: what
+// is longer than a name can be spoils the timestamp.
+func (s *scanner) zoneName() string {
+	const longest = 15
+	s.at++
+	start := s.at
+	for s.at < len(s.t) && s.at-start < longest && s.t[s.at] != ':' && s.t[s.at] != ' ' {
+		s.at++
+	}
+	return string(s.t[start:s.at])
 }
 
 // month reads the three letters of a month in any case; 0 is none.
