@@ -56,6 +56,7 @@ func New(cfg *conf.Config, o Options) (*Engine, error) {
 	b.readStats()
 	b.readRateLimits()
 	b.compileRulesets()
+	b.checkElsewhere()
 	b.makeInputs()
 	b.bindDiag()
 	b.unsupportedObjects()

@@ -254,7 +254,9 @@ func newOracleEngine(t testing.TB, name, text string, at time.Time) *oracleEngin
 		t.Fatalf("%s: %v", name, err)
 	}
 	make := func(_ struct{}, _ struct{}, d output.Deps) (output.Output, error) {
-		o.printer = &printer{find: d.Template}
+		if o.printer == nil {
+			o.printer = &printer{find: d.Template}
+		}
 		return o.printer, nil
 	}
 	o.Engine, err = New(c, Options{Program: "rsyslogd", Compat: true, outputs: []outputKind{outputOf("omprint", make)}})

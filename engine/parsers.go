@@ -27,6 +27,9 @@ func parserKinds() []parserKind {
 	return []parserKind{
 		parserOf("pmrfc3164", "rsyslog.rfc3164", func(b *builder, p message.RFC3164Parser) (message.Parser, error) {
 			p.PermitSlashInProgram, p.NoHostnameAndTag = b.globals.PermitSlash, !b.globals.ParseHostTag
+			if p.HeaderlessErrorFile != "" && !b.opts.Explain {
+				p.Headerless = b.headerless(p.HeaderlessErrorFile)
+			}
 			return &p, nil
 		}),
 		parserOf("pmrfc5424", "rsyslog.rfc5424", func(b *builder, p message.RFC5424Parser) (message.Parser, error) {

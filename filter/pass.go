@@ -65,19 +65,48 @@ func (x *pass) begin(ctx context.Context, v message.View, t Tracer) {
 	clear(x.marks)
 }
 
-// parse makes sure that all messages of v are parsed.
-func (x *pass) parse(v message.View, chain message.ParserChain) {
+// parse makes sure that all messages of v are parsed. marked says that parsers
+// want something done with some of them.
+func (x *pass) parse(v message.View, r *Ruleset) (view message.View, from *Ruleset, marked bool) {
+	var flags message.Flags
 	for i := range v.Len() {
 		at := v.Index(i)
 		m := &x.messages[at]
 		if m.Flags&message.Parsed == 0 {
-			parser := chain.Parse(m)
+			parser := r.deps.Parsers.Parse(m)
+			flags |= m.Flags
 			if x.trace != nil {
 				x.trace.Step(m, Step{Kind: StepParsed, Text: parser})
 			}
 		}
 		x.pris[at] = flatPRI(m)
 	}
+	return v, r, flags&(message.Discard|message.Elsewhere) != 0
+}
+
+// sort does with messages just parsed what their parsers want: stop them, or give
+// them to another ruleset. It returns the others.
+func (x *pass) sort(v message.View, r *Ruleset, marked bool) message.View {
+	if !marked {
+		return v
+	}
+	elsewhere := x.room(v.Len())
+	for i := range v.Len() {
+		at := v.Index(i)
+		switch f := x.messages[at].Flags; {
+		case f&message.Discard != 0:
+			x.stop(v.Slice(i, i+1))
+		case f&message.Elsewhere != 0:
+			elsewhere = append(elsewhere, int32(at))
+			x.messages[at].Flags &^= message.Elsewhere
+		}
+	}
+	if to, ok := r.deps.Ruleset(r.deps.Parsers.Elsewhere()); ok && len(elsewhere) > 0 {
+		others := v.Select(elsewhere)
+		to.enter(x, others, site{})
+		x.stop(x.going(others, x.room(len(elsewhere))))
+	}
+	return x.going(v, x.room(v.Len()))
 }
 
 // room returns space for n indices; it is good until used is set back.

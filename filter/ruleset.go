@@ -54,7 +54,8 @@ type Ruleset struct {
 	body  block
 	calls []*call         // to be linked
 	queue message.Handler // in front of the ruleset; nil: none
-	// indirect is set if there is a call_indirect.
+	// indirect is set if there is a call_indirect, or parsers that send messages to
+	// another ruleset.
 	indirect bool
 	// single is set if $/ variables are used here or in a ruleset called: messages
 	// must then go through one by one, so that what one sets is what the next one
@@ -74,6 +75,7 @@ func Compile(d Deps, name string, stmts []conf.Stmt) (*Ruleset, error) {
 	r.passes.New = func() any { return new(pass) }
 	c := &compiler{deps: r.deps, ruleset: r}
 	r.body = c.block(stmts, true)
+	r.indirect = r.indirect || d.Parsers.Elsewhere() != ""
 	r.body.linkFailovers(nil)
 	return r, c.errs.ErrorOrNil()
 }
@@ -170,8 +172,7 @@ func (r *Ruleset) Handle(ctx context.Context, v message.View) error {
 	}
 	x := r.passes.Get().(*pass)
 	x.begin(ctx, v, nil)
-	x.parse(v, r.deps.Parsers)
-	r.run(x, v)
+	r.run(x, x.sort(x.parse(v, r)))
 	err := x.end(v, &r.Ledger)
 	x.ctx, x.messages = nil, nil
 	r.passes.Put(x)

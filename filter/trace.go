@@ -62,8 +62,7 @@ func (r *Ruleset) Trace(ctx context.Context, v message.View, t Tracer) {
 	for i := range v.Len() {
 		one := v.Slice(i, i+1)
 		x.begin(ctx, one, t)
-		x.parse(one, r.deps.Parsers)
-		r.run(x, one)
+		r.run(x, x.sort(x.parse(one, r)))
 	}
 }
 
@@ -118,7 +117,7 @@ func (r *Ruleset) enterTraced(x *pass, v message.View, from site, copies bool) {
 		v = copied.All()
 		inside = &pass{}
 		inside.begin(x.ctx, v, x.trace)
-		inside.parse(v, r.deps.Parsers)
+		v = inside.sort(inside.parse(v, r))
 	}
 	inside.level = level + from.level + 1
 	inside.depth = x.depth + 1

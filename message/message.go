@@ -57,6 +57,11 @@ const (
 	// ParseSuccess is set by modules that parsed what the message holds, such as
 	// mmjsonparse: the property parsesuccess.
 	ParseSuccess
+	// Discard is set by a parser that wants the message discarded.
+	Discard
+	// Elsewhere is set by a parser that wants the message in the ruleset that
+	// ParserChain.Elsewhere names instead.
+	Elsewhere
 )
 
 // DefaultTZ returns Flags that tell the RFC 3164 parser which zone, in minutes

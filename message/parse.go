@@ -51,6 +51,16 @@ func (c ParserChain) Parse(m *Message) string {
 	return ""
 }
 
+// Elsewhere is the ruleset for messages marked so; "" if none are.
+func (c ParserChain) Elsewhere() string {
+	for _, p := range c.parsers {
+		if p, ok := p.(*RFC3164Parser); ok && p.DetectHeaderless && !p.HeaderlessDrop && p.HeaderlessRuleset != "" {
+			return p.HeaderlessRuleset
+		}
+	}
+	return ""
+}
+
 // readPRI reads the PRI at the start of the text and makes everything after it MSG.
 //
 // as rsyslog: leading zeros and no digits at all are accepted, text that does

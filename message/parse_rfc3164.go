@@ -12,10 +12,12 @@ type RFC3164Parser struct {
 	DetectHeaderless               bool   `conf:"detect.headerless" doc:"Take a message without a timestamp for one without any header: all of it is MSG." status:"full"`
 	HeaderlessHostname             string `conf:"headerless.hostname" doc:"HOSTNAME of messages without a header; the sender if not given." status:"full"`
 	HeaderlessTag                  string `conf:"headerless.tag" default:"headerless" doc:"TAG of messages without a header." status:"full"`
-	HeaderlessRuleset              string `conf:"headerless.ruleset" doc:"Ruleset for messages without a header." status:"none"`
-	HeaderlessErrorFile            string `conf:"headerless.errorFile" doc:"File that gets a copy of messages without a header." status:"none"`
-	HeaderlessDrop                 bool   `conf:"headerless.drop" doc:"Discard messages without a header." status:"none"`
+	HeaderlessRuleset              string `conf:"headerless.ruleset" doc:"Ruleset for messages without a header." status:"full"`
+	HeaderlessErrorFile            string `conf:"headerless.errorFile" doc:"File to which messages without a header are appended as they came." status:"full"`
+	HeaderlessDrop                 bool   `conf:"headerless.drop" doc:"Discard messages without a header, once they are in the file." status:"full"`
 
+	// Headerless is told the raw text of each message without a header; may be nil.
+	Headerless func(raw []byte)
 	// PermitSlashInProgram is global(parser.permitSlashInProgramName=).
 	PermitSlashInProgram bool
 	// NoHostnameAndTag is global(parser.parseHostnameAndTag="off").
@@ -162,6 +164,15 @@ func (p *RFC3164Parser) tag(m *Message, at int) int {
 }
 
 func (p *RFC3164Parser) headerless(m *Message, at int) int {
+	if p.Headerless != nil {
+		p.Headerless(m.Raw.Of(m.Text))
+	}
+	switch {
+	case p.HeaderlessDrop:
+		m.Flags |= Discard
+	case p.HeaderlessRuleset != "":
+		m.Flags |= Elsewhere
+	}
 	if p.HeaderlessHostname != "" {
 		m.Hostname = m.appendText(p.HeaderlessHostname)
 	}
