@@ -156,6 +156,9 @@ func (b *builder) modifier(o *conf.Object) (filter.Modifier, bool, error) {
 	if i < 0 {
 		return nil, false, nil
 	}
+	if b.modules[name] == nil {
+		return nil, true, b.cfg.Errorf(o.Param("type").ValuePos, `write module(load="`+name+`") before it`, "module %s is not loaded", name)
+	}
 	m, err := modifierKinds()[i].make(b, o)
 	if err != nil {
 		return nil, true, err
