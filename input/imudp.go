@@ -100,12 +100,12 @@ func (in *udpInput) Listen() error {
 				return err
 			}
 			in.sockets = append(in.sockets, s)
-			_, port, _ = net.SplitHostPort(s.conn.LocalAddr().String())
+			_, port, _ = net.SplitHostPort(s.addr.String())
 		}
 		if i > 0 {
 			continue
 		}
-		if err := writePortFile(in.p.PortFile, in.sockets[0].conn.LocalAddr()); err != nil {
+		if err := writePortFile(in.p.PortFile, in.sockets[0].addr); err != nil {
 			in.close()
 			return fmt.Errorf("imudp: %w", err)
 		}
@@ -129,7 +129,7 @@ func (in *udpInput) open(port string) (*udpSocket, error) {
 
 func (in *udpInput) close() {
 	for _, s := range in.sockets {
-		s.conn.Close()
+		s.file.Close()
 	}
 }
 
@@ -139,7 +139,7 @@ func (in *udpInput) Run(ctx context.Context, to message.Handler) error {
 	defer cancel()
 	stop := context.AfterFunc(ctx, func() {
 		for _, s := range in.sockets {
-			s.conn.SetReadDeadline(time.Unix(1, 0))
+			s.interrupt()
 		}
 	})
 	defer stop()
@@ -160,7 +160,7 @@ func (in *udpInput) Name() string { return in.name }
 func (in *udpInput) Addrs() []string {
 	var addrs []string
 	for i := 0; i < len(in.sockets); i += in.threads {
-		addrs = append(addrs, in.sockets[i].conn.LocalAddr().String())
+		addrs = append(addrs, in.sockets[i].addr.String())
 	}
 	return addrs
 }

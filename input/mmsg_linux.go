@@ -44,13 +44,18 @@ func (v *mmsgVector) len() int { return len(v.msgs) }
 
 // receive takes what is waiting, without waiting itself. The error is EAGAIN
 // if there is nothing.
-func (v *mmsgVector) receive(fd uintptr) (int, error) {
+func (v *mmsgVector) receive(fd uintptr) (int, error) { return v.recvmmsg(fd, unix.MSG_DONTWAIT) }
+
+// wait is receive on a socket that blocks: it waits for the first datagram.
+func (v *mmsgVector) wait(fd uintptr) (int, error) { return v.recvmmsg(fd, unix.MSG_WAITFORONE) }
+
+func (v *mmsgVector) recvmmsg(fd, flags uintptr) (int, error) {
 	for i := range v.msgs {
 		v.msgs[i].hdr.Namelen = unix.SizeofSockaddrInet6
 	}
 	for {
 		n, _, errno := unix.Syscall6(unix.SYS_RECVMMSG, fd, uintptr(unsafe.Pointer(&v.msgs[0])),
-			uintptr(len(v.msgs)), unix.MSG_DONTWAIT, 0, 0)
+			uintptr(len(v.msgs)), flags, 0, 0)
 		switch errno {
 		case 0:
 			return int(n), nil

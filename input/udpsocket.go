@@ -3,10 +3,12 @@ package input
 import (
 	"context"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"hash/maphash"
 	"net"
 	"net/netip"
+	"os"
 	"strconv"
 	"strings"
 	"syscall"
@@ -20,7 +22,8 @@ import (
 // udpSocket is one socket and its receiver.
 type udpSocket struct {
 	in      *udpInput
-	conn    *net.UDPConn
+	addr    net.Addr // it is bound to
+	file    *os.File
 	raw     syscall.RawConn
 	name    string // property inputname
 	vec     *mmsgVector
@@ -39,12 +42,17 @@ type udpSocket struct {
 }
 
 func newUDPSocket(in *udpInput, c *net.UDPConn) (*udpSocket, error) {
-	raw, err := c.SyscallConn()
+	defer c.Close()
+	file, err := unpolled(c)
 	if err != nil {
-		c.Close()
 		return nil, fmt.Errorf("imudp: %s: %w", c.LocalAddr(), err)
 	}
-	s := &udpSocket{in: in, conn: c, raw: raw, name: in.p.Name,
+	raw, err := file.SyscallConn()
+	if err != nil {
+		file.Close()
+		return nil, fmt.Errorf("imudp: %s: %w", c.LocalAddr(), err)
+	}
+	s := &udpSocket{in: in, addr: c.LocalAddr(), file: file, raw: raw, name: in.p.Name,
 		vec: newMmsgVector(in.vector, in.deps.Env.Sanitize.MaxSize)}
 	s.senders.seed = maphash.MakeSeed()
 	if in.p.AppendPort {
@@ -62,6 +70,36 @@ func newUDPSocket(in *udpInput, c *net.UDPConn) (*udpSocket, error) {
 		}
 	}
 	return s, nil
+}
+
+// unpolled is c as a socket that blocks and that the runtime's poller does not
+// know. In the poller, every datagram that arrives wakes a thread, whether or not
+// anybody waits: that was half the processor time of receiving.
+func unpolled(c *net.UDPConn) (*os.File, error) {
+	fd := -1
+	err := onSocket(c, func(old int) (err error) {
+		if fd, err = unix.FcntlInt(uintptr(old), unix.F_DUPFD_CLOEXEC, 0); err != nil {
+			return err
+		}
+		return unix.SetNonblock(fd, false)
+	})
+	if err != nil {
+		if fd >= 0 {
+			unix.Close(fd)
+		}
+		return nil, err
+	}
+	return os.NewFile(uintptr(fd), "udp"), nil
+}
+
+// onSocket calls f with a connection's descriptor.
+func onSocket(c syscall.Conn, f func(fd int) error) error {
+	raw, err := c.SyscallConn()
+	if err != nil {
+		return err
+	}
+	cerr := raw.Control(func(fd uintptr) { err = f(int(fd)) })
+	return errors.Join(err, cerr)
 }
 
 // defaultReceiveBuffer is asked for when rcvbufSize is not given, in bytes. An
@@ -111,14 +149,15 @@ func setReceiveBuffer(raw syscall.RawConn, n int) (got int) {
 	return got
 }
 
+// run receives until ctx ends. Its thread waits in the kernel.
 func (s *udpSocket) run(ctx, work context.Context, to message.Handler) {
-	tryRead := s.tryRead
-	for {
-		if err := s.raw.Read(tryRead); err != nil {
-			break // the deadline of stopping
+	wait := func(fd uintptr) { s.n, s.err = s.vec.wait(fd) }
+	for ctx.Err() == nil {
+		if err := s.raw.Control(wait); err != nil || ctx.Err() != nil {
+			break
 		}
 		if s.err != nil {
-			s.in.deps.Log(severityError, fmt.Sprintf("imudp: error receiving on socket %s: %v", s.conn.LocalAddr(), s.err))
+			s.in.deps.Log(severityError, fmt.Sprintf("imudp: error receiving on socket %s: %v", s.addr, s.err))
 			if !pause(ctx, time.Second) {
 				break
 			}
@@ -126,10 +165,22 @@ func (s *udpSocket) run(ctx, work context.Context, to message.Handler) {
 		}
 		s.handle(work, to)
 		s.gather()
+		s.n = 0
+	}
+	if s.err == nil {
+		s.handle(work, to) // what came before interrupt; it itself looks like empty datagrams
 	}
 	s.drain(work, to)
 	s.lookForDrops(0)
 	s.tellDrops(0)
+}
+
+// interrupt makes a read under way, and every later one, return. What is waiting
+// in the kernel can still be received.
+func (s *udpSocket) interrupt() {
+	// The error says that the socket is not connected; its readers are woken all
+	// the same, which is why Linux does anything here at all.
+	s.raw.Control(func(fd uintptr) { unix.Shutdown(int(fd), unix.SHUT_RD) })
 }
 
 const (
@@ -137,7 +188,7 @@ const (
 	// sender that is worth waiting for.
 	fastReads = 200 * time.Microsecond
 	// gatherFor is how long datagrams are left to gather in the kernel's buffer.
-	gatherFor = 100 * time.Microsecond
+	gatherFor = 400 * time.Microsecond
 )
 
 // gather waits a moment when datagrams come fast but are read a few at a time:
@@ -252,7 +303,7 @@ func (s *udpSocket) tellDrops(now int64) {
 		return
 	}
 	s.in.deps.Log(severityWarning, fmt.Sprintf("%s: %d messages lost because the receive buffer of %s was full; a larger rcvbufSize or more threads may help",
-		s.in.name, s.lost, s.conn.LocalAddr()))
+		s.in.name, s.lost, s.addr))
 	s.lost, s.told = 0, now
 }
 
