@@ -33,7 +33,7 @@ type IMUDPParams struct {
 	AppendPort    bool               `conf:"name.appendport" alias:"inputname.appendport" doc:"Append the port to it." status:"full"`
 	Address       string             `conf:"address" doc:"Address to listen on; default is all." status:"full"`
 	Device        string             `conf:"device" doc:"Network interface to listen on." status:"full"`
-	ReceiveBuffer int64              `conf:"rcvbufsize,type=size" doc:"Size of the kernel's receive buffer; default is 4 MiB or what the system permits." status:"full"`
+	ReceiveBuffer int64              `conf:"rcvbufsize,type=size" doc:"Size of the kernel's receive buffer; default is 4 MiB, or what the system permits, and twice as much each time it has overflowed, up to 64 MiB." status:"full"`
 	FreeBind      int                `conf:"ipfreebind" default:"2" doc:"Listen on an address this host does not have yet: 0 no, 1 and 2 yes." status:"full"`
 	Namespace     string             `conf:"networknamespace" doc:"Linux network namespace to listen in, a name below /run/netns (sysrelay's own)." status:"full"`
 	Ruleset       string             `conf:"ruleset" doc:"Ruleset the messages go to." status:"full"`

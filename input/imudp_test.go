@@ -141,6 +141,8 @@ func TestIMUDPCountsKernelDrops(t *testing.T) {
 	if err := in.Listen(); err != nil {
 		t.Fatal(err)
 	}
+	before := in.(*udpInput).sockets[0].buffer
+	in.(*udpInput).sockets[0].adaptive = true // as it is without rcvbufSize
 	ctx, cancel := context.WithCancel(context.Background())
 	busy, release, done := make(chan struct{}), make(chan struct{}), make(chan struct{})
 	var once sync.Once
@@ -159,12 +161,15 @@ func TestIMUDPCountsKernelDrops(t *testing.T) {
 		send(t, c, strings.Repeat("x", 500))
 	}
 	close(release)
-	s.waitLog(t, "messages lost because the receive buffer of")
+	s.waitLog(t, "was full; it has now room for")
 	cancel()
 	<-done
 	a := in.Ledger().Read()
 	if a.Received != n+1 || a.Discarded[message.SocketFull] == 0 || a.Queued() != 0 {
 		t.Errorf("ledger %+v", a)
+	}
+	if after := in.(*udpInput).sockets[0].buffer; after < 2*before {
+		t.Errorf("the buffer had %d bytes and has %d", before, after)
 	}
 }
 

@@ -38,6 +38,11 @@ type udpSocket struct {
 	lost    uint64 // of which not yet told
 	told    int64
 
+	buffer   int  // bytes of the kernel's receive buffer, as it counts them
+	adaptive bool // it may grow
+	grown    int64
+	outcome  string // of that
+
 	now, lastRead int64 // of this read and of the one before
 }
 
@@ -59,17 +64,56 @@ func newUDPSocket(in *udpInput, c *net.UDPConn) (*udpSocket, error) {
 		_, port, _ := net.SplitHostPort(c.LocalAddr().String())
 		s.name += port
 	}
-	want := in.p.ReceiveBuffer
-	if want == 0 {
-		// The system's default holds less than two milliseconds of a fast sender.
-		setReceiveBuffer(raw, defaultReceiveBuffer)
-	} else if want > 0 {
-		if got := setReceiveBuffer(raw, int(want)); got < int(want) {
-			in.deps.Log(severityWarning, fmt.Sprintf("imudp: cannot set os socket rcvbuf size %d for %s, value now is %d",
-				want, c.LocalAddr(), got))
-		}
-	}
+	s.setBuffer(in.p.ReceiveBuffer)
 	return s, nil
+}
+
+// setBuffer asks for a receive buffer and says if the system does not permit it.
+func (s *udpSocket) setBuffer(want int64) {
+	given := want > 0
+	switch {
+	case want < 0:
+		return
+	case !given:
+		// The system's default holds less than two milliseconds of a fast sender.
+		want, s.adaptive = defaultReceiveBuffer, true
+	}
+	if s.buffer = setReceiveBuffer(s.raw, int(want)); s.buffer >= int(want) {
+		return
+	}
+	severity := severityInfo
+	if given {
+		severity = severityWarning
+	}
+	s.in.deps.Log(severity, fmt.Sprintf("imudp: cannot set os socket rcvbuf size %d for %s, value now is %d%s",
+		want, s.addr, s.buffer, rmemMax(want)))
+}
+
+// rmemMax says what to do about a buffer that is smaller than it should be.
+func rmemMax(want int64) string {
+	return fmt.Sprintf("; the kernel permits no more: sysctl -w net.core.rmem_max=%d, or the capability CAP_NET_ADMIN", want)
+}
+
+// growEvery is how often a buffer grows at most, in nanoseconds.
+const growEvery = int64(100 * time.Millisecond)
+
+// largestReceiveBuffer is how far a buffer grows by itself.
+const largestReceiveBuffer = 64 << 20
+
+// grow doubles a buffer that has overflowed, and says what became of it.
+func (s *udpSocket) grow() string {
+	if !s.adaptive || s.buffer == 0 || s.buffer >= 2*largestReceiveBuffer {
+		return "a larger rcvbufSize or more threads may help"
+	}
+	// The kernel doubles what it is asked for, and shows it doubled.
+	want := s.buffer
+	got := setReceiveBuffer(s.raw, want)
+	if got <= s.buffer {
+		s.adaptive = false
+		return "it cannot be enlarged" + rmemMax(int64(want))
+	}
+	s.buffer = got
+	return fmt.Sprintf("it has now room for %d bytes", got)
 }
 
 // unpolled is c as a socket that blocks and that the runtime's poller does not
@@ -290,6 +334,9 @@ func (s *udpSocket) lookForDrops(now int64) {
 	if n := drops - s.dropped; n > 0 {
 		s.dropped = drops
 		s.lost += uint64(n)
+		if now-s.grown > growEvery || s.grown == 0 {
+			s.grown, s.outcome = now, s.grow()
+		}
 		s.in.ledger.Receive(int(n))
 		s.in.ledger.Discard(message.SocketFull, int(n))
 	}
@@ -302,8 +349,8 @@ func (s *udpSocket) tellDrops(now int64) {
 	if s.lost == 0 {
 		return
 	}
-	s.in.deps.Log(severityWarning, fmt.Sprintf("%s: %d messages lost because the receive buffer of %s was full; a larger rcvbufSize or more threads may help",
-		s.in.name, s.lost, s.addr))
+	s.in.deps.Log(severityWarning, fmt.Sprintf("%s: %d messages lost because the receive buffer of %s was full; %s",
+		s.in.name, s.lost, s.addr, s.outcome))
 	s.lost, s.told = 0, now
 }
 

@@ -74,7 +74,7 @@ func bench(rounds int, names, systemNames string, scale float64, binary, profile
 				if !w.runsOn(s) {
 					continue
 				}
-				r, err := run(w, s, filepath.Join(dir, fmt.Sprintf("%s-%s-%d", w.name, s.name, round)), profile)
+				r, err := measure(w, s, filepath.Join(dir, fmt.Sprintf("%s-%s-%d", w.name, s.name, round)), profile)
 				if err != nil {
 					return fmt.Errorf("%s on %s: %w", w.name, s.name, err)
 				}

@@ -18,7 +18,27 @@ type result struct {
 	drain                 float64 // after an outage: messages per second, first to last at the collector
 	cpu                   float64 // microseconds of processor time per message that arrived
 	memory                float64 // MiB, peak
+	sent                  float64 // messages sent per second
 	lost, twice, disorder int
+}
+
+// measure runs a workload, a ramp as often as it takes.
+func measure(w workload, s system, dir, profile string) (result, error) {
+	if !w.ramp {
+		return run(w, s, dir, profile)
+	}
+	var best result
+	for rate := float64(w.messages); ; rate *= 1.3 {
+		w.rate = int(rate)
+		w.messages = w.rate // for one second
+		r, err := run(w, s, dir, profile)
+		// The sender may be what cannot keep up; the reader of the result sees it by the rate.
+		if err != nil || r.lost > 0 || r.sent < 0.95*rate {
+			return best, err
+		}
+		best = r
+		best.rate = r.sent
+	}
 }
 
 // run starts the system, sends, waits until the sink has everything or nothing
@@ -61,7 +81,7 @@ func run(w workload, s system, dir, profile string) (result, error) {
 	if err := senders.send(); err != nil {
 		return result{}, err
 	}
-	var r result
+	r := result{sent: float64(w.messages) / time.Since(began).Seconds()}
 	if w.outage {
 		r.rate = float64(w.messages) / time.Since(began).Seconds()
 		r.cpu = float64((p.cpu() - cpu).Microseconds()) / float64(w.messages)
@@ -123,10 +143,11 @@ type senders struct {
 	blocks [][]block
 	idle   []net.Conn
 	udp    bool
+	rate   int
 }
 
 func dialAll(w workload, port int) (*senders, error) {
-	s := &senders{udp: w.udp}
+	s := &senders{udp: w.udp, rate: w.rate}
 	network, addr := "tcp", fmt.Sprintf("127.0.0.1:%d", port)
 	if w.udp {
 		network = "udp"
@@ -173,8 +194,9 @@ func (s *senders) send() error {
 			continue
 		}
 		wg.Go(func() {
+			pace := pacer{rate: s.rate, began: time.Now()}
 			for _, b := range s.blocks[i] {
-				if err := s.write(c, b); err != nil {
+				if err := s.write(c, b, &pace); err != nil {
 					errs <- err
 					return
 				}
@@ -186,13 +208,28 @@ func (s *senders) send() error {
 	return <-errs
 }
 
-func (s *senders) write(c net.Conn, b block) error {
+// pacer keeps a sender to its rate.
+type pacer struct {
+	rate, sent int
+	began      time.Time
+}
+
+// wait returns when the next message is due. It does not sleep: a sleep is
+// longer than the time between two messages.
+func (p *pacer) wait() {
+	p.sent++
+	for p.rate > 0 && int(time.Since(p.began).Seconds()*float64(p.rate)) < p.sent {
+	}
+}
+
+func (s *senders) write(c net.Conn, b block, pace *pacer) error {
 	if !s.udp {
 		_, err := c.Write(b.bytes)
 		return err
 	}
 	from := 0
 	for _, to := range b.cuts {
+		pace.wait()
 		if _, err := c.Write(b.bytes[from:to]); err != nil {
 			return err
 		}

@@ -28,6 +28,8 @@ type workload struct {
 	noFloor     bool // a plain copier says nothing here
 	relp        bool // sent over RELP; done when everything is answered
 	outage      bool // the collector comes up when everything is answered
+	ramp        bool // the rate is raised until something is lost
+	rate        int  // messages a second to send; 0 is as fast as possible
 }
 
 func workloads() []workload {
@@ -38,6 +40,8 @@ func workloads() []workload {
 			size: 250, conns: 8, octets: true, noFloor: true},
 		{name: "forward", about: "TCP to TCP, 8 connections", conf: "forward", messages: 1_000_000, size: 250, conns: 8, toTCP: true},
 		{name: "udp", about: "UDP to file at full speed", conf: "file", messages: 500_000, size: 250, conns: 1, udp: true, noFloor: true},
+		{name: "udprate", about: "UDP to file, the highest rate without loss over a second (up to what one sender manages)", conf: "file", messages: 2_000,
+			size: 250, conns: 1, udp: true, ramp: true, noFloor: true},
 		{name: "rules", about: "50 rules and a JSON template, 8 connections", conf: "rules", messages: 800_000, size: 250, conns: 8, noFloor: true},
 		{name: "relp8", about: "RELP to file, 8 connections", conf: "relpfile", messages: 400_000, size: 250, conns: 8, relp: true, noFloor: true},
 		{name: "relpdisk8", about: "RELP to a disk queue to file, 8 connections", conf: "relpdisk", messages: 300_000, size: 250, conns: 8, relp: true, noFloor: true},
