@@ -103,8 +103,10 @@ func equality(l, r expr, negate bool) expr {
 	}
 	var holds boolFunc
 	switch {
+	case r.elems != nil && l.text != nil:
+		holds = oneOf(l.text, r.elems)
 	case r.elems != nil:
-		holds = oneOf(l.asText(), r.elems)
+		holds = equalsOne(l.asValue(), r.elems)
 	case l.number != nil && r.number != nil:
 		holds = func(e *eval, m *message.Message) bool { return l.number(e, m) == r.number(e, m) }
 	case l.text != nil && r.text != nil && r.fixed:
@@ -122,6 +124,20 @@ func equality(l, r expr, negate bool) expr {
 		return boolExpr(func(e *eval, m *message.Message) bool { return !holds(e, m) })
 	}
 	return boolExpr(holds)
+}
+
+// equalsOne tells whether a value equals an element, as == has it.
+func equalsOne(v valueFunc, elems [][]byte) boolFunc {
+	return func(e *eval, m *message.Message) bool {
+		l := v(e, m)
+		for _, el := range elems {
+			r := textValue(el)
+			if e.equal(&l, &r) {
+				return true
+			}
+		}
+		return false
+	}
 }
 
 // oneOf tells whether a text is an element.

@@ -15,6 +15,8 @@ type compiler struct {
 	ruleset *Ruleset
 	level   int // of blocks around the statement
 	errs    *multierror.Error
+	// verbatim is set where literals are not calculated beforehand, see isLiteral.
+	verbatim bool
 }
 
 func (c *compiler) errorf(p conf.Pos, suggest, format string, args ...any) {

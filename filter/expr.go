@@ -262,11 +262,12 @@ func (c *compiler) path(pos conf.Pos, name string) (message.Path, bool) {
 }
 
 func (c *compiler) unary(x *conf.Unary) expr {
-	v := c.expr(x.X)
 	if x.Op == "not" {
+		v := c.expr(x.X)
 		holds := v.asBool()
 		return boolExpr(func(e *eval, m *message.Message) bool { return !holds(e, m) }).dependingOn(v)
 	}
+	v := c.verbatimExpr(x.X)
 	n := v.asNumber()
 	return numberExpr(func(e *eval, m *message.Message) int64 { return -n(e, m) }).dependingOn(v)
 }
@@ -284,7 +285,40 @@ func (c *compiler) binary(x *conf.Binary) expr {
 	if x.Op == "&" {
 		return concat(l.asText(), r.asText()).dependingOn(l, r)
 	}
+	if !c.verbatim && isLiteral(x.X) && isLiteral(x.Y) {
+		l, r = l.literalNumber(), r.literalNumber()
+	}
 	return c.arithmetic(x, l.asNumber(), r.asNumber()).dependingOn(l, r)
+}
+
+// isLiteral tells whether x is made of literals alone. as rsyslog: it calculates
+// those when it reads the configuration, and takes texts for numbers as cnum() does;
+// but not within the arguments of functions and behind a minus.
+func isLiteral(x conf.Expr) bool {
+	switch x := x.(type) {
+	case *conf.Num, *conf.Str:
+		return true
+	case *conf.Binary:
+		return strings.Contains("+-*/%&", x.Op) && isLiteral(x.X) && isLiteral(x.Y)
+	}
+	return false
+}
+
+// verbatimExpr compiles what rsyslog does not calculate beforehand.
+func (c *compiler) verbatimExpr(x conf.Expr) expr {
+	before := c.verbatim
+	c.verbatim = true
+	v := c.expr(x)
+	c.verbatim = before
+	return v
+}
+
+// literalNumber is x, which is fixed, as a number.
+func (x expr) literalNumber() expr {
+	if x.text == nil {
+		return x
+	}
+	return fixedNumber(literalNumber(string(x.once().text)))
 }
 
 func (c *compiler) logical(x *conf.Binary) expr {

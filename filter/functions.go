@@ -94,7 +94,7 @@ func (c *compiler) call(x *conf.Func) expr {
 	}
 	args := make([]expr, len(x.Args))
 	for i, a := range x.Args {
-		args[i] = c.expr(a)
+		args[i] = c.verbatimExpr(a)
 	}
 	return f.compile(c, x, args)
 }

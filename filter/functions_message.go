@@ -21,8 +21,8 @@ func exists(c *compiler, f *conf.Func, _ []expr) expr {
 		return fixedNumber(0)
 	}
 	return boolExpr(func(_ *eval, m *message.Message) bool {
-		_, ok := m.Var(path)
-		return ok
+		v, ok := m.Var(path)
+		return ok && v.Kind() != message.KindNull // as rsyslog
 	})
 }
 
@@ -48,8 +48,8 @@ func parseJSON(c *compiler, f *conf.Func, a []expr) expr {
 }
 
 // getProperty compiles get_property(container, key): a member of an object or an
-// element of an array. as rsyslog: what is neither is returned itself, and so is
-// an object for an empty key.
+// element of an array. as rsyslog: an object is returned itself for an empty key,
+// and so is a text; what else is neither is a number.
 func getProperty(c *compiler, _ *conf.Func, a []expr) expr {
 	container, key, env := a[0].asValue(), a[1].asText(), c.deps.Env
 	return valueExpr(func(e *eval, m *message.Message) value {
@@ -59,20 +59,23 @@ func getProperty(c *compiler, _ *conf.Func, a []expr) expr {
 		}
 		k := key(e, m)
 		switch {
-		case len(k) == 0:
+		case v.json.Kind() == message.KindObject && len(k) == 0:
 			return v
 		case v.json.Kind() == message.KindObject:
 			elem, _ := v.json.Member(string(k), env.VarsCaseSensitive)
 			return e.fromJSON(elem)
 		case v.json.Kind() == message.KindArray:
 			i, err := strconv.Atoi(string(k))
+			if len(k) == 0 { // as rsyslog
+				i, err = 0, nil
+			}
 			if err != nil || i < 0 || i >= v.json.Len() {
 				return textValue(nil)
 			}
 			_, elem := v.json.At(i)
 			return e.fromJSON(elem)
 		}
-		return v
+		return numberValue(v.json.Int()) // as rsyslog
 	})
 }
 

@@ -12,14 +12,22 @@ import (
 
 // cnum(x). as rsyslog: a literal may also be octal or hexadecimal.
 func cnum(_ *compiler, f *conf.Func, a []expr) expr {
-	if s, ok := f.Args[0].(*conf.Str); ok && len(s.Value) > 1 && s.Value[0] == '0' {
-		digits, base := s.Value[1:], 8
-		if s.Value[1] == 'x' {
-			digits, base = s.Value[2:], 16
-		}
-		return fixedNumber(leadingNumber(digits, base))
+	if s, ok := f.Args[0].(*conf.Str); ok {
+		return fixedNumber(literalNumber(s.Value))
 	}
 	return numberExpr(a[0].asNumber()).dependingOn(a[0])
+}
+
+// literalNumber is the number a string literal stands for.
+func literalNumber(s string) int64 {
+	if len(s) < 2 || s[0] != '0' {
+		n, _ := parseNumber([]byte(s))
+		return n
+	}
+	if s[1] == 'x' {
+		return leadingNumber(s[2:], 16)
+	}
+	return leadingNumber(s[1:], 8)
 }
 
 func leadingNumber(s string, base int) (n int64) {
