@@ -40,6 +40,7 @@ func commands() []subcommand {
 	return []subcommand{
 		checkSubcommand(),
 		explainSubcommand(),
+		fmtSubcommand(),
 		{name: "queue", synopsis: "COMMAND DIR", summary: "look into a disk queue, and repair it", run: queueCommand},
 		{name: "help", synopsis: "[MODULE]", summary: "parameters of a module, or the list of modules", run: helpCommand},
 		{name: "version", summary: "show the version", run: versionCommand},
