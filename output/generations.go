@@ -47,23 +47,24 @@ func (p place) makeWay(byDate bool, now time.Time) (string, error) {
 	if byDate {
 		return p.dateName(now)
 	}
-	free := 1
-	for {
-		taken, err := p.taken(p.numbered(free))
-		if err != nil {
-			return "", err
-		}
-		if !taken {
-			break
-		}
-		free++
-	}
-	for n := free - 1; n >= 1; n-- {
+	type move struct{ from, to string }
+	var moves []move
+	for n, before := 1, -1; before < len(moves); n++ {
+		before = len(moves)
 		for _, ext := range extensions {
-			err := p.rename(p.numbered(n)+ext, p.numbered(n+1)+ext)
-			if err != nil && !errors.Is(err, unix.ENOENT) {
+			from := p.numbered(n) + ext
+			taken, err := p.exists(from)
+			if err != nil {
 				return "", err
 			}
+			if taken {
+				moves = append(moves, move{from, p.numbered(n+1) + ext})
+			}
+		}
+	}
+	for _, m := range slices.Backward(moves) {
+		if err := p.rename(m.from, m.to); err != nil {
+			return "", err
 		}
 	}
 	return p.numbered(1), nil
@@ -86,14 +87,21 @@ func (p place) dateName(now time.Time) (string, error) {
 
 // taken says whether a generation is there, compressed or not.
 func (p place) taken(name string) (bool, error) {
-	var st unix.Stat_t
 	for _, ext := range extensions {
-		err := unix.Fstatat(p.dir, name+ext, &st, unix.AT_SYMLINK_NOFOLLOW)
-		if err == nil || !errors.Is(err, unix.ENOENT) {
-			return err == nil, err
+		if there, err := p.exists(name + ext); there || err != nil {
+			return there, err
 		}
 	}
 	return false, nil
+}
+
+func (p place) exists(name string) (bool, error) {
+	var st unix.Stat_t
+	err := unix.Fstatat(p.dir, name, &st, unix.AT_SYMLINK_NOFOLLOW)
+	if errors.Is(err, unix.ENOENT) {
+		return false, nil
+	}
+	return err == nil, err
 }
 
 // rename never replaces a file.
