@@ -9,6 +9,8 @@ require (
 
 require github.com/klauspost/compress v1.20.4
 
+require github.com/dchest/siphash v1.2.3 // indirect
+
 require (
 	github.com/hashicorp/errwrap v1.0.0 // indirect
 	github.com/hashicorp/go-multierror v1.1.1

@@ -261,6 +261,8 @@ func (p *parser) omitLocalLogging(line *directiveLine) {
 func (p *parser) runFileMonitor(line *directiveLine) {
 	o := &Object{Pos: line.tok.pos(), Kind: "input", Params: []*Param{word(line.tok.pos(), "type", "imfile")}}
 	p.legacy.apply(o, "imfile")
+	// as rsyslog: what the directives make has other defaults.
+	o.Params = append(o.Params, word(line.tok.pos(), "escapeLF", "off"), word(line.tok.pos(), "addMetadata", "off"))
 	for _, need := range []string{"file", "tag"} {
 		if o.Param(need) == nil {
 			p.report(line.tok.pos(), "$InputRunFileMonitor without a "+need, "write $InputFile"+map[string]string{"file": "Name", "tag": "Tag"}[need]+" before it")

@@ -36,6 +36,7 @@ func inputKinds() []inputKind {
 		inputOf("imptcp", input.NewIMPTCP),
 		inputOf("imrelp", input.NewIMRELP),
 		withLoad(inputOf("imuxsock", input.NewIMUXSock), loadOf("imuxsock", input.NewSystemSocket)),
+		inputOf("imfile", input.NewIMFile),
 		loadOf("imklog", input.NewIMKLog),
 		loadOf("immark", input.NewIMMark),
 	}
@@ -120,7 +121,7 @@ func withLoad(objects, module inputKind) inputKind {
 func (b *builder) inputDeps() input.Deps {
 	return input.Deps{
 		Env: b.env, Log: b.log.Log, Resolve: b.resolver.Name, IPVersion: b.globals.ipVersion(),
-		StopTimeout: b.inputsTime, Program: b.opts.Program, RateLimit: b.rateLimit, TLS: b.keyring,
+		StopTimeout: b.inputsTime, Program: b.opts.Program, RateLimit: b.rateLimit, TLS: b.keyring, WorkDirectory: b.globals.WorkDirectory,
 	}
 }
 

@@ -58,6 +58,8 @@ type Deps struct {
 	StopTimeout func() time.Duration
 	// TLS has certificates and keys; nil has none.
 	TLS *conf.Keyring
+	// WorkDirectory is where state files are kept; "" is the current directory.
+	WorkDirectory string
 	// Program is the daemon's name, for messages it makes itself.
 	Program string
 }

@@ -9,6 +9,7 @@ type Local struct {
 	Host   string
 	Tag    string // with its colon
 	Text   string // MSG is this with a blank before it
+	Bare   bool   // no blank
 	PRI    int
 	At     time.Time
 }
@@ -16,16 +17,20 @@ type Local struct {
 // Message returns the message, parsed.
 func (l Local) Message() *Message {
 	host, tag := uint32(len(l.Host)), uint32(len(l.Tag))
-	text := l.Host + l.Tag + " " + l.Text
+	text := l.Host + l.Tag
+	msg := uint32(len(text))
+	if !l.Bare {
+		text += " "
+	}
+	raw := Span{uint32(len(text)), 0}
+	text += l.Text
 	end := textLen([]byte(text))
-	raw := Span{host + tag + 1, end}
-	program := Span{host, host + tag}
-	if tag > 0 && l.Tag[tag-1] == ':' {
-		program.End--
-	}
-	return &Message{
+	raw.End = end
+	m := &Message{
 		Text: []byte(text), Origin: l.Origin, Received: l.At.UnixNano(), Time: TimestampOf(l.At),
-		Flags: Parsed, PRI: uint16(l.PRI), Raw: raw, AfterPRI: raw, Hostname: Span{0, host},
-		Tag: Span{host, host + tag}, ProgramName: program, AppName: program, Msg: Span{host + tag, end},
+		Flags: Parsed, PRI: uint16(l.PRI), Raw: raw, AfterPRI: raw, Hostname: Span{0, host}, Msg: Span{msg, end},
 	}
+	m.setTag(Span{host, host + tag}, false)
+	m.AppName = m.ProgramName
+	return m
 }
