@@ -9,7 +9,7 @@ require (
 
 require github.com/klauspost/compress v1.20.4
 
-require github.com/dchest/siphash v1.2.3 // indirect
+require github.com/dchest/siphash v1.2.3
 
 require (
 	github.com/hashicorp/errwrap v1.0.0 // indirect
