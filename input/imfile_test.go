@@ -348,8 +348,7 @@ func TestFileRefused(t *testing.T) {
 	tl.err = fmt.Errorf("not now")
 	tl.append(t, "a.log", "one\ntwo\n")
 	stop, in := tl.start(t, IMFileModule{}, "a.log")
-	tl.mu.Lock()
-	tl.mu.Unlock()
+	eventually(t, "the state", func() bool { states, _ := os.ReadDir(tl.state); return len(states) == 1 })
 	stop()
 	checkLedger(t, in, 0, 0)
 	tl.err = nil
