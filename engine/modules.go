@@ -122,6 +122,7 @@ func (b *builder) inputDeps() input.Deps {
 	return input.Deps{
 		Env: b.env, Log: b.log.Log, Resolve: b.resolver.Name, IPVersion: b.globals.ipVersion(),
 		StopTimeout: b.inputsTime, Program: b.opts.Program, RateLimit: b.rateLimit, TLS: b.keyring, WorkDirectory: b.globals.WorkDirectory,
+		OwnThroughRules: b.globals.ProcessInternal,
 	}
 }
 

@@ -58,6 +58,8 @@ type Deps struct {
 	StopTimeout func() time.Duration
 	// TLS has certificates and keys; nil has none.
 	TLS *conf.Keyring
+	// OwnThroughRules tells that the daemon's own messages go through the rules.
+	OwnThroughRules bool
 	// WorkDirectory is where state files are kept; "" is the current directory.
 	WorkDirectory string
 	// Program is the daemon's name, for messages it makes itself.

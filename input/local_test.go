@@ -51,7 +51,10 @@ func TestUnixSocketInTheWay(t *testing.T) {
 	}
 	old.Close() // leaves the file: only stream listeners remove theirs
 	s := newSink()
-	in := newUnixSocket(IMUXSockParams{Socket: path, Unlink: true}, s.deps())
+	in, err := newUnixSocket(IMUXSockParams{Socket: path, Unlink: true}, s.deps())
+	if err != nil {
+		t.Fatal(err)
+	}
 	start(t, in, s)()
 	if err := os.WriteFile(path, []byte("a file"), 0o644); err != nil {
 		t.Fatal(err)

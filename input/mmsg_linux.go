@@ -20,6 +20,22 @@ type mmsgVector struct {
 	names []unix.RawSockaddrInet6
 	slab  []byte
 	size  int
+
+	control     []byte // of all datagrams; nil if it is of no interest
+	controlSize int
+}
+
+// wantControl makes room for n bytes of control messages with each datagram.
+func (v *mmsgVector) wantControl(n int) {
+	v.control, v.controlSize = make([]byte, n*len(v.msgs)), n
+	for i := range v.msgs {
+		v.msgs[i].hdr.Control = &v.control[i*n]
+	}
+}
+
+// controlOf is the control messages that came with the i-th datagram.
+func (v *mmsgVector) controlOf(i int) []byte {
+	return v.control[i*v.controlSize:][:v.msgs[i].hdr.Controllen]
 }
 
 // newMmsgVector makes room for n datagrams of size bytes; longer ones are cut.
@@ -52,6 +68,7 @@ func (v *mmsgVector) wait(fd uintptr) (int, error) { return v.recvmmsg(fd, unix.
 func (v *mmsgVector) recvmmsg(fd, flags uintptr) (int, error) {
 	for i := range v.msgs {
 		v.msgs[i].hdr.Namelen = unix.SizeofSockaddrInet6
+		v.msgs[i].hdr.SetControllen(v.controlSize)
 	}
 	for {
 		n, _, errno := unix.Syscall6(unix.SYS_RECVMMSG, fd, uintptr(unsafe.Pointer(&v.msgs[0])),
