@@ -215,62 +215,79 @@ func (t *TLS) refuse(peer []*x509.Certificate, target string) error {
 	return nil
 }
 
-// Server makes the TLS connection of a client's connection. It waits for the
-// handshake until ctx ends or its time is over.
-func (t *TLS) Server(ctx context.Context, c net.Conn) (*tls.Conn, error) {
+// ErrSilent is the end of a connection over which nothing came: somebody has
+// tried whether the port is open.
+var ErrSilent = errors.New("nothing came")
+
+// Server makes the TLS connection of a client's connection; ahead is what has
+// been read of it already. It waits for the handshake until ctx ends or its time
+// is over.
+func (t *TLS) Server(ctx context.Context, c net.Conn, ahead []byte) (*TLSConn, error) {
 	if _, err := t.current(); err != nil {
 		return nil, err
 	}
-	return t.handshake(ctx, tls.Server(c, t.base))
+	s := &tlsSocket{Conn: c, ahead: ahead, fd: -1}
+	conn := &TLSConn{Conn: tls.Server(s, t.base), socket: s}
+	err := conn.handshake(ctx)
+	if err != nil && !s.heard {
+		return nil, ErrSilent
+	}
+	return conn, err
 }
 
 // Client makes a TLS connection to a server that was found under the name target.
-func (t *TLS) Client(ctx context.Context, c net.Conn, target string) (*tls.Conn, error) {
+func (t *TLS) Client(ctx context.Context, c net.Conn, target string) (*TLSConn, error) {
 	m, err := t.current()
 	if err != nil {
 		return nil, err
 	}
+	s := &tlsSocket{Conn: c, fd: -1}
+	conn := &TLSConn{socket: s}
 	config := t.limits(m)
 	config.ServerName = orElse(t.sni, target)
 	config.InsecureSkipVerify = true // VerifyConnection does it
 	config.VerifyConnection = func(s tls.ConnectionState) error { return t.refuse(s.PeerCertificates, target) }
-	if m.certificate != nil {
+	config.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
+		conn.Asked = true
+		if m.certificate == nil {
+			return &tls.Certificate{}, nil
+		}
 		// Whatever authorities the server names: it may know the certificate itself.
-		config.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return m.certificate, nil }
+		return m.certificate, nil
 	}
-	return t.handshake(ctx, tls.Client(c, config))
+	conn.Conn = tls.Client(s, config)
+	return conn, conn.handshake(ctx)
 }
 
 // HandshakeTime is how long a handshake may take.
 const HandshakeTime = 10 * time.Second
 
-func (t *TLS) handshake(ctx context.Context, c *tls.Conn) (*tls.Conn, error) {
+func (c *TLSConn) handshake(ctx context.Context) error {
 	limited, cancel := context.WithTimeout(ctx, HandshakeTime)
 	defer cancel()
 	err := c.HandshakeContext(limited)
 	if err != nil && ctx.Err() == nil && limited.Err() != nil {
-		err = fmt.Errorf("it was not done in %v", HandshakeTime)
+		return fmt.Errorf("it was not done in %v", HandshakeTime)
 	}
-	if err != nil {
-		return nil, handshakeError(err)
-	}
-	return c, nil
+	return said(err)
 }
 
-// handshakeError says in one line why a handshake failed.
-func handshakeError(err error) error {
+// said says in one line for people what TLS has to say.
+func said(err error) error {
 	var (
 		record  tls.RecordHeaderError
 		op      *net.OpError
 		refused refusal
 	)
 	switch {
+	case err == nil:
+		return nil
 	case errors.As(err, &refused):
 		return refused.error
 	case errors.As(err, &record) && record.Conn != nil:
 		return errPlain
 	case errors.As(err, &op) && op.Op == "remote error":
-		return fmt.Errorf("the peer refuses, it says: %s", strings.TrimPrefix(op.Err.Error(), "tls: "))
+		return fmt.Errorf("the peer refuses: TLS alert %q", strings.TrimPrefix(op.Err.Error(), "tls: "))
 	case strings.Contains(err.Error(), "client didn't provide a certificate"):
 		return errNoCertificate
 	case strings.Contains(err.Error(), "client offered only unsupported versions"):

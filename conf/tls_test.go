@@ -1,6 +1,7 @@
 package conf
 
 import (
+	"bytes"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -102,7 +103,7 @@ func serve(t *testing.T, server *TLS, client *tls.Config) error {
 		}
 		a.Close()
 	}()
-	c, err := server.Server(context.Background(), b)
+	c, err := server.Server(context.Background(), b, nil)
 	if err == nil {
 		c.Write([]byte("x"))
 		c.Close()
@@ -496,7 +497,7 @@ func TestHandshakesThatFail(t *testing.T) {
 		a, b := sides(t)
 		a.Write([]byte(sent))
 		a.(*net.TCPConn).CloseWrite()
-		_, err := server.Server(context.Background(), b)
+		_, err := server.Server(context.Background(), b, nil)
 		wantError(t, sent, err, want)
 	}
 }
@@ -594,5 +595,26 @@ func TestPriorities(t *testing.T) {
 		if err == nil && (v.min != tt.min || v.max != tt.max || !slices.Equal(v.suites, tt.suites)) {
 			t.Errorf("%s: %x to %x, %x", tt.text, v.min, v.max, v.suites)
 		}
+	}
+}
+
+// TestTLSAnswersDoNotWait: who makes TLS answer and does not read the answers is cut off at once: it would
+// hold up others.
+func TestTLSAnswersDoNotWait(t *testing.T) {
+	_, b := sides(t)
+	raw, err := b.(*net.TCPConn).SyscallConn()
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &tlsSocket{Conn: b, fd: -1}
+	err = nil
+	raw.Control(func(fd uintptr) {
+		s.fd = int(fd)
+		for err == nil {
+			_, err = s.Write(bytes.Repeat([]byte("x"), 1<<16))
+		}
+	})
+	if err != errNotReading {
+		t.Errorf("error %v", err)
 	}
 }

@@ -264,7 +264,7 @@ func (l *streamListener) session(ctx context.Context, c *conn) {
 		err = l.secure(c)
 	}
 	if err != nil {
-		if c.stopping.Err() == nil && err != errNothing {
+		if c.stopping.Err() == nil && err != conf.ErrSilent {
 			l.faults.add(fmt.Sprintf("%s %s: %v", l.module, l.inputName, err))
 		}
 		c.finish()

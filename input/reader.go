@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"sysrelay/conf"
 )
 
 // reader reads a connection into scratch that it borrows once there is something
@@ -17,7 +19,7 @@ type reader struct {
 	pool  *scratches
 	owner readerOwner
 	raw   syscall.RawConn // nil if reads go through layers: decompression
-	layer *secured        // TLS above it; nil if there is none
+	layer *conf.TLSConn   // TLS above it; nil if there is none
 	rest  []byte          // left over
 	parks bool            // may return errIdle instead of waiting
 
@@ -44,7 +46,7 @@ func (r *reader) init(c *conn, pool *scratches, owner readerOwner) {
 	if sc, ok := c.Conn.(syscall.Conn); ok {
 		r.raw, _ = sc.SyscallConn()
 	}
-	r.layer, _ = c.Conn.(*secured)
+	r.layer, _ = c.Conn.(*conf.TLSConn)
 }
 
 // errIdle is returned by readAll when there is nothing to be read at present.
@@ -129,7 +131,7 @@ func (r *reader) tryRead(fd uintptr) bool {
 	}
 	for {
 		if b := r.sc.buf[len(r.rest):]; r.layer != nil {
-			r.n, r.err = r.layer.readNow(int(fd), b)
+			r.n, r.err = r.layer.ReadNow(fd, b)
 		} else {
 			r.n, r.err = unix.Read(int(fd), b)
 		}

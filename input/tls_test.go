@@ -1,7 +1,6 @@
 package input
 
 import (
-	"bytes"
 	"context"
 	"crypto/tls"
 	"fmt"
@@ -242,41 +241,6 @@ func (c *withPrefix) Write(b []byte) (int, error) {
 	k, err := c.Conn.Write(append([]byte(c.prefix), b...))
 	c.prefix = ""
 	return max(k-n, 0), err
-}
-
-// Who makes TLS answer and does not read the answers is cut off at once: it would
-// hold up others.
-func TestTLSAnswersDoNotWait(t *testing.T) {
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer ln.Close()
-	a, err := net.Dial("tcp", ln.Addr().String())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer a.Close()
-	b, err := ln.Accept()
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer b.Close()
-	raw, err := b.(*net.TCPConn).SyscallConn()
-	if err != nil {
-		t.Fatal(err)
-	}
-	s := &socket{Conn: b, fd: -1}
-	err = nil
-	raw.Control(func(fd uintptr) {
-		s.fd = int(fd)
-		for err == nil {
-			_, err = s.Write(bytes.Repeat([]byte("x"), 1<<16))
-		}
-	})
-	if err != errNotReading {
-		t.Errorf("error %v", err)
-	}
 }
 
 // RELP goes over TLS: messages are answered, and refusals are told.

@@ -33,6 +33,8 @@ type dialer struct {
 	Dialing
 	to      hostPort
 	timeout time.Duration
+	tls     *conf.TLS // nil is plain
+	oneWay  bool      // the peer has nothing to say
 
 	failed time.Time // when there was last no answer
 	err    error
@@ -41,16 +43,22 @@ type dialer struct {
 // connect dials. The target's name is resolved anew every time. rsyslog's way of
 // trying again at once after a failure makes no sense when the failure was that
 // nobody answered in time: then the same is answered without waiting once more.
-func (d *dialer) connect(ctx context.Context) (*net.TCPConn, error) {
+func (d *dialer) connect(ctx context.Context) (net.Conn, error) {
 	if d.err != nil && time.Since(d.failed) < time.Second {
 		return nil, d.err
 	}
-	conn, err := d.dial(ctx, d.to, d.timeout)
+	conn, err := d.link(ctx)
 	d.err = nil
 	if n := net.Error(nil); errors.As(err, &n) && n.Timeout() && ctx.Err() == nil {
 		d.noAnswer(err)
 	}
 	return conn, err
+}
+
+// of is a dialer like d to another target.
+func (d dialer) of(to hostPort) dialer {
+	d.to = to
+	return d
 }
 
 // noAnswer notes that the target did not answer in time.

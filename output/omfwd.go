@@ -25,6 +25,10 @@ func NewOMFwd(m OMFwdModule, p OMFwdParams, d Deps) (Output, error) {
 		// The level is the only thing that can be wrong, and it has been checked.
 		w.zlib, _ = zlib.NewWriterLevel(&w.zipped, level)
 	}
+	secure, err := p.tls(m, d)
+	if err != nil {
+		return nil, err
+	}
 	if p.Protocol != "tcp" {
 		w.framing = noFraming
 		return newUDPForward(p, d, w), nil
@@ -33,7 +37,7 @@ func NewOMFwd(m OMFwdModule, p OMFwdParams, d Deps) (Output, error) {
 		w.framing = octetCounting
 	}
 	w.delimiter = byte(p.FrameDelimiter)
-	return newTCPForward(p, d, w), nil
+	return newTCPForward(p, secure, d, w), nil
 }
 
 // framing is how messages are told apart (RFC 6587 §3.4).

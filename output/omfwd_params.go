@@ -52,14 +52,6 @@ type OMFwdParams struct {
 	RemoteSNI string `conf:"streamdriverremotesni" alias:"streamdriver.remotesni" doc:"Name to ask the server for; default is the target's." status:"none"`
 }
 
-// plain says why the parameters ask for more than plain TCP.
-func (p OMFwdParams) plain() error {
-	if mode := p.StreamDriver.Mode.Value; mode != 0 {
-		return fmt.Errorf("streamDriver.mode=%d asks for TLS, which is not there yet; messages are not sent unprotected instead", mode)
-	}
-	return nil
-}
-
 func (p OMFwdParams) check() error {
 	switch {
 	case p.TargetSRV != "" && len(p.Target) > 0:
@@ -75,7 +67,7 @@ func (p OMFwdParams) check() error {
 	case p.Compression == "zstd" && p.CompressionMode != "stream:always":
 		return errors.New("compression.driver zstd goes with compression.mode stream:always; single messages are compressed with zlib")
 	}
-	return p.plain()
+	return nil
 }
 
 // zip is the level messages are compressed with.

@@ -105,10 +105,10 @@ func TestCompressedMessage(t *testing.T) {
 
 func TestParamsThatAreRefused(t *testing.T) {
 	for want, change := range map[string]func(*OMFwdParams){
-		"needs a target":        func(p *OMFwdParams) { p.Target = nil },
-		"3 ports for 1 targets": func(p *OMFwdParams) { p.Port = []string{"1", "2", "3"} },
-		"asks for TLS":          func(p *OMFwdParams) { p.StreamDriver.Mode = given(1) },
-		"there is no template":  func(p *OMFwdParams) { p.Template = "nix" },
+		"needs a target":              func(p *OMFwdParams) { p.Target = nil },
+		"3 ports for 1 targets":       func(p *OMFwdParams) { p.Port = []string{"1", "2", "3"} },
+		"without streamDriver.caFile": func(p *OMFwdParams) { p.StreamDriver.Mode = given(1) },
+		"there is no template":        func(p *OMFwdParams) { p.Template = "nix" },
 	} {
 		p := fwdParams(&net.TCPAddr{})
 		change(&p)

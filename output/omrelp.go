@@ -68,7 +68,11 @@ func NewOMRELP(_ OMRELPModule, p OMRELPParams, d Deps) (Output, error) {
 	o := &omrelp{rebind: p.RebindInterval, refusal: refusal{seed: maphash.MakeSeed()}}
 	o.relpOptions = relpOptions{to: hostPort{p.Target, p.Port}, tpl: tpl, limit: d.Env.Sanitize.MaxSize,
 		window: cmp.Or(p.WindowSize, defaultWindow), timeout: seconds(p.Timeout), connTimeout: seconds(p.ConnTimeout), log: d.Log}
-	o.dialer = dialer{Dialing: p.dialing(), to: o.to, timeout: o.connTimeout}
+	secure, err := d.keyring().RELPTLS("omrelp to "+o.to.String(), false, p.RELPTLS)
+	if err != nil {
+		return nil, err
+	}
+	o.dialer = dialer{Dialing: p.dialing(), to: o.to, timeout: o.connTimeout, tls: secure}
 	o.dial = func(ctx context.Context) (net.Conn, error) { return o.dialer.connect(ctx) }
 	return o, nil
 }

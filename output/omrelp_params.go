@@ -36,8 +36,6 @@ func (p OMRELPParams) check() error {
 		return errors.New("omrelp needs a target")
 	case p.LocalClientIP != "" && net.ParseIP(p.LocalClientIP) == nil:
 		return fmt.Errorf("localClientIp %q is not an IP address", p.LocalClientIP)
-	case p.TLS:
-		return fmt.Errorf("tls=on is not there yet; messages are not sent to %s unprotected instead", p.Target)
 	}
 	return nil
 }

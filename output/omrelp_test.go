@@ -3,6 +3,7 @@ package output
 import (
 	"cmp"
 	"context"
+	"crypto/tls"
 	"fmt"
 	"net"
 	"slices"
@@ -40,7 +41,8 @@ type relpServer struct {
 	// the answer.
 	syslog func(conn int, messages []relp.Frame) (answer []byte, closing bool)
 
-	readSize int // bytes read at once; 0 is many
+	readSize int         // bytes read at once; 0 is many
+	secure   *tls.Config // nil is plain
 
 	mu       sync.Mutex
 	conns    int
@@ -59,6 +61,9 @@ func acceptAll(_ int, messages []relp.Frame) (answer []byte, closing bool) {
 
 func startRELP(t *testing.T, s *relpServer) *relpServer {
 	s.ln = listen(t)
+	if s.secure != nil {
+		s.ln = tls.NewListener(s.ln, s.secure)
+	}
 	var wg sync.WaitGroup
 	wg.Go(func() {
 		for {
@@ -413,7 +418,7 @@ func TestRELPNumbersWrap(t *testing.T) {
 
 func TestRELPParamsThatAreRefused(t *testing.T) {
 	d, _ := deps(nil)
-	if _, err := NewOMRELP(OMRELPModule{}, OMRELPParams{Target: "h", RELPTLS: conf.RELPTLS{TLS: true}, Template: "text"}, d); err == nil {
+	if _, err := NewOMRELP(OMRELPModule{}, OMRELPParams{Target: "h", RELPTLS: conf.RELPTLS{TLS: true, AuthMode: "name"}, Template: "text"}, d); err == nil {
 		t.Error("tls=on is accepted")
 	}
 }

@@ -30,7 +30,7 @@ type pool struct {
 
 type dialed struct {
 	t    *target
-	conn *net.TCPConn
+	conn net.Conn
 	err  error
 }
 
@@ -205,7 +205,7 @@ func (o *tcpForward) dialDue() {
 		t.dialing = true
 		o.pool.pending++
 		go func() {
-			conn, err := t.dial(o.pool.ctx, t.to, t.timeout)
+			conn, err := t.link(o.pool.ctx)
 			o.pool.results <- dialed{t, conn, err}
 		}()
 	}

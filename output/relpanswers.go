@@ -24,7 +24,7 @@ type relpReader struct {
 
 func newRelpReader(conn net.Conn) relpReader {
 	r := relpReader{conn: conn, decoder: relp.Decoder{MaxData: answerMax}, buf: make([]byte, 4*answerMax)}
-	if c, ok := conn.(*net.TCPConn); ok {
+	if c, ok := conn.(syscall.Conn); ok {
 		// A connection that fails here fails everywhere.
 		r.raw, _ = c.SyscallConn()
 	}

@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"sysrelay/conf"
 	"sysrelay/input/relp"
 	"sysrelay/message"
 )
@@ -287,8 +288,12 @@ func (s *relpSession) abandon() {
 // drop closes the connection. What the kernel has not sent of it is thrown away:
 // all that matters will be sent again.
 func (s *relpSession) drop() {
-	if c, ok := s.conn.(*net.TCPConn); ok {
+	if c, ok := s.conn.(interface{ SetLinger(int) error }); ok {
 		_ = c.SetLinger(0)
+	}
+	if c, ok := s.conn.(*conf.TLSConn); ok {
+		_ = c.Drop()
+		return
 	}
 	// There is nothing more to be had from it, whatever this says.
 	_ = s.conn.Close()

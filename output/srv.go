@@ -80,7 +80,7 @@ func (o *tcpForward) refresh(ctx context.Context) error {
 			continue
 		}
 		i := slices.IndexFunc(old, func(t *target) bool { return t.to == to })
-		t := &target{dialer: dialer{Dialing: o.dialing, to: to, timeout: dialTimeout}}
+		t := &target{dialer: o.dialing.of(to)}
 		if i >= 0 {
 			t = old[i]
 		}

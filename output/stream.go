@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"sysrelay/conf"
 )
 
 // stallTimeout is how long a peer may accept nothing until a connection is
@@ -31,7 +33,8 @@ type stream struct {
 	// stalled is called when the peer makes a write wait; for tests.
 	stalled func()
 
-	pack *packed // nil: not compressed
+	pack   *packed // nil: not compressed
+	sealed *sealed // nil: no TLS
 
 	// What push works on: it is one closure for all writes of the connection.
 	push func(fd uintptr)
@@ -60,13 +63,21 @@ type streamOptions struct {
 	pack *packing // nil: not compressed
 }
 
-func newStream(to hostPort, conn *net.TCPConn, o streamOptions) (*stream, error) {
+func newStream(to hostPort, link net.Conn, o streamOptions) (*stream, error) {
+	secure, _ := link.(*conf.TLSConn)
+	conn, _ := link.(*net.TCPConn)
+	if secure != nil {
+		conn = secure.TCP()
+	}
 	raw, err := conn.SyscallConn()
 	if err != nil {
 		return nil, errors.Join(err, conn.Close())
 	}
 	s := &stream{to: to, conn: conn, raw: raw, streamOptions: o}
 	s.push = s.pushOnce
+	if secure != nil {
+		s.seal(secure)
+	}
 	if o.pack != nil {
 		s.pack = &packed{packing: *o.pack}
 		if s.pack.packer, err = o.pack.packer(&s.pack.out); err != nil {
@@ -80,7 +91,7 @@ func newStream(to hostPort, conn *net.TCPConn, o streamOptions) (*stream, error)
 // without waiting, and asks how much is unacknowledged.
 func (s *stream) pushOnce(fd uintptr) {
 	s.n, s.err = 0, nil
-	if s.check {
+	if s.check && s.sealed == nil {
 		if s.err = s.peek(int(fd)); s.err != nil {
 			return
 		}
@@ -142,14 +153,22 @@ func (s *stream) write(ctx context.Context, c *chunk) (int, error) {
 	return count, err
 }
 
-// writeBytes writes b: at once if the kernel takes it, else for as long as the
+func (s *stream) writeBytes(ctx context.Context, b []byte) (int, error) {
+	if s.sealed != nil {
+		return s.writeSealed(ctx, b)
+	}
+	n, err := s.writeRaw(ctx, b)
+	return n, s.fail(err)
+}
+
+// writeRaw writes b: at once if the kernel takes it, else for as long as the
 // peer makes some progress.
-func (s *stream) writeBytes(ctx context.Context, b []byte) (n int, err error) {
+func (s *stream) writeRaw(ctx context.Context, b []byte) (n int, err error) {
 	s.out = b
 	err = errors.Join(s.raw.Control(s.push), s.err)
 	s.out = nil
 	if n = s.n; err != nil || n == len(b) {
-		return n, s.fail(err)
+		return n, err
 	}
 	if s.stalled != nil {
 		s.stalled()
@@ -173,7 +192,7 @@ func (s *stream) writeBytes(ctx context.Context, b []byte) (n int, err error) {
 	} else if errors.Is(err, os.ErrDeadlineExceeded) {
 		err = fmt.Errorf("it has accepted nothing for %v", stallTimeout)
 	}
-	return n, s.fail(err)
+	return n, err
 }
 
 // fail says what failed; the cause can still be told from it.
@@ -213,7 +232,10 @@ func (c *chunk) arrived(acked int64) int {
 
 // acked is how far the stream needs not be sent again, were it lost now.
 func (s *stream) acked() int64 {
-	if s.resend {
+	switch {
+	case s.resend && s.sealed != nil:
+		return s.sealed.arrivedAt(s.outq)
+	case s.resend:
 		return s.sent - int64(s.outq)
 	}
 	return s.sent
@@ -249,7 +271,7 @@ func (s *stream) abandon(cause error) []*chunk {
 // drain waits until all is acknowledged, for a moment at most.
 func (s *stream) drain(ctx context.Context, timeout time.Duration) bool {
 	deadline := time.Now().Add(timeout)
-	if s.finish(ctx) != nil {
+	if s.finish(ctx) != nil || s.prove(ctx) != nil {
 		return false
 	}
 	for wait := time.Millisecond; ; wait *= 2 {
@@ -268,6 +290,11 @@ func (s *stream) Close() error {
 	defer cancel()
 	if err := s.finish(ctx); err != nil {
 		return errors.Join(err, s.conn.Close())
+	}
+	if s.sealed != nil {
+		_ = s.hear() // a close with something unread is a reset
+		s.sealed.WriteBy(nil)
+		_ = s.sealed.CloseWrite() // the peer may have left already
 	}
 	if err := s.conn.Close(); err != nil && !errors.Is(err, io.EOF) {
 		return s.fail(err)

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"sysrelay/conf"
 	"sysrelay/message"
 )
 
@@ -35,8 +36,8 @@ type tcpForward struct {
 	log    func(severity int, text string)
 	now    func() time.Time
 
-	srv     *srv // nil: the configuration names the targets
-	dialing Dialing
+	srv     *srv   // nil: the configuration names the targets
+	dialing dialer // to any target
 	targets []*target
 	orphans []*chunk // to be sent again
 
@@ -64,11 +65,11 @@ type target struct {
 	deal    []int32 // positions of the messages that are its turn
 }
 
-func newTCPForward(p OMFwdParams, d Deps, w wire) *tcpForward {
-	o := &tcpForward{wire: w, rebind: p.rebind(), log: d.Log, now: d.Env.Now, srv: newSRV(&p, d), dialing: p.Dialing,
+func newTCPForward(p OMFwdParams, secure *conf.TLS, d Deps, w wire) *tcpForward {
+	o := &tcpForward{wire: w, rebind: p.rebind(), log: d.Log, now: d.Env.Now, srv: newSRV(&p, d), dialing: dialer{Dialing: p.Dialing, timeout: dialTimeout, tls: secure, oneWay: true},
 		opts: streamOptions{check: p.CheckConnection, resend: p.ResendUnacked, last: p.ResendLast, unread: int(p.ResendAfterReset), pack: p.packing()}}
 	for i, a := range p.addresses() {
-		t := &target{dialer: dialer{Dialing: p.Dialing, to: a, timeout: dialTimeout}}
+		t := &target{dialer: o.dialing.of(a)}
 		if p.PoolMode == "failover" {
 			t.tier = i
 		}
