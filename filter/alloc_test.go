@@ -65,7 +65,7 @@ func compileText(t testing.TB, text string) *Ruleset {
 	if err != nil {
 		t.Fatal(err)
 	}
-	deps := testDeps()
+	deps := fullDeps(t)
 	sink := &sinkAction{}
 	deps.Action = func(*conf.Object) (Action, error) { return sink, nil }
 	r, err := Compile(deps, "main", stmts)
@@ -98,7 +98,11 @@ func TestHandleDoesNotAllocate(t *testing.T) {
 	for name, text := range map[string]string{
 		"fifty rules": fiftyRules(),
 		"stops":       "mail.* stop\n:msg, contains, \"error\" stop\n*.* /all",
-		"variables":   `if exists($!a) or $.x == "y" or $!a!b > 5 then /x`,
+		"functions": `if hash64mod($msg, 7) == 3 or tocef("0", "v", $programname, "1", "c", $msg, 5, cef_ext_escape($msg)) contains "x" then /x
+if lookup("regex", $msg) == "x" and 5 == ["4", "5"] and $syslogseverity == ["1", "2"] then /x
+if dyn_inc("b", $programname) == 1 or percentile_observe("b", $hostname, strlen($msg)) != 0 or is_in_subnet($fromhost-ip, "10.0.0.0/8") then /x
+if wrap(rtrim(ltrim($msg)), "'", "\\'") == b64_decode($programname) or int2hex($procid) == num2ipv4($procid) or cbool($msg) == is_time($msg) then /x`,
+		"variables": `if exists($!a) or $.x == "y" or $!a!b > 5 then /x`,
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := compileText(t, text)

@@ -134,18 +134,42 @@ func random(_ *compiler, _ *conf.Func, a []expr) expr {
 // isInSubnet(address, network) tells whether an address is part of a network in
 // CIDR form. What cannot be read is not.
 func isInSubnet(c *compiler, f *conf.Func, a []expr) expr {
+	network := networkOf(a[1].asText())
 	if s, ok := f.Args[1].(*conf.Str); ok {
-		if _, err := netip.ParsePrefix(s.Value); err != nil {
+		n, err := netip.ParsePrefix(s.Value)
+		if err != nil {
 			c.errorf(s.Pos, "write a network such as 192.0.2.0/24", "is_in_subnet(): %q is no network", s.Value)
 		}
+		network = func(*eval, *message.Message) netip.Prefix { return n }
 	}
-	t, network := a[0].asText(), a[1].asText()
+	t := a[0].asText()
 	return boolExpr(func(e *eval, m *message.Message) bool {
-		addr, err := netip.ParseAddr(string(t(e, m)))
-		if err != nil {
-			return false
+		text := t(e, m)
+		addr, ok := addressV4(text)
+		if !ok {
+			addr, _ = netip.ParseAddr(string(text))
 		}
-		n, err := netip.ParsePrefix(string(network(e, m)))
-		return err == nil && n.Contains(addr.Unmap())
+		return network(e, m).Contains(addr.Unmap())
 	})
+}
+
+func networkOf(t textFunc) func(*eval, *message.Message) netip.Prefix {
+	return func(e *eval, m *message.Message) netip.Prefix {
+		n, _ := netip.ParsePrefix(string(t(e, m)))
+		return n
+	}
+}
+
+// addressV4 is netip.ParseAddr for IPv4 addresses, which makes no string.
+func addressV4(t []byte) (netip.Addr, bool) {
+	var quad [4]byte
+	for i := range quad {
+		part, rest, more := bytes.Cut(t, []byte{'.'})
+		n, ok := parseNumber(part)
+		if !ok || len(part) == 0 || len(part) > 3 || n < 0 || n > 255 || part[0] == '0' && len(part) > 1 || more != (i < 3) {
+			return netip.Addr{}, false
+		}
+		quad[i], t = byte(n), rest
+	}
+	return netip.AddrFrom4(quad), true
 }
