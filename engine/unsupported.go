@@ -303,3 +303,6 @@ func (b *builder) unsupportedObjects() {
 		b.failed(e)
 	}
 }
+
+// KnowsModule says whether a module is there or is known to be rsyslog's.
+func KnowsModule(name string) bool { return knownModule(name) || newRsyslogParams().has(name) }
