@@ -272,3 +272,72 @@ func TestRulesetErrors(t *testing.T) {
 		t.Errorf("got %#v", err)
 	}
 }
+
+// TestCopies: omruleset gives copies. What happens to them happens to no message of
+// the caller's, and a ruleset with a queue gets them there.
+func TestCopies(t *testing.T) {
+	world := map[string]*Ruleset{}
+	var other, main []string
+	show := func(to *[]string, deps Deps) Action {
+		p, err := deps.Env.Property("$!v")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return actionFunc(func(v message.View) {
+			for i := range v.Len() {
+				*to = append(*to, string(v.At(i).Msg.Of(v.At(i).Text))+"="+string(p.Value(v.At(i), nil)))
+			}
+		})
+	}
+	deps := testDeps()
+	deps.Ruleset = func(name string) (*Ruleset, bool) { r, ok := world[name]; return r, ok }
+	deps.Copies = func(o *conf.Object) (string, bool, error) {
+		return o.Value("rulesetname"), o.Value("type") == "omruleset", nil
+	}
+	compile := func(name, text string, out *[]string) *Ruleset {
+		t.Helper()
+		d := deps
+		d.Action = func(*conf.Object) (Action, error) { return show(out, deps), nil }
+		stmts, err := parse(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r, err := Compile(d, name, stmts)
+		if err != nil {
+			t.Fatal(err)
+		}
+		world[name] = r
+		return r
+	}
+	copying := `action(type="omruleset" rulesetname="other")` + "\n"
+	inner := compile("other", `set $!v = "changed"; action(type="omfile" file="x") stop`, &other)
+	outer := compile("main", `set $!v = "own"; if $msg contains "a" then `+copying+`action(type="omfile" file="y")`, &main)
+	for _, r := range world {
+		if err := r.Link(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	run := func(want string) {
+		t.Helper()
+		other, main = nil, nil
+		if err := outer.Handle(t.Context(), received(t, []string{"<13>Oct 11 22:14:15 h t:a", "<13>Oct 11 22:14:15 h t:b"}).All()); err != nil {
+			t.Fatal(err)
+		}
+		if got := strings.Join(other, " ") + " | " + strings.Join(main, " "); got != want {
+			t.Errorf("got  %s\nwant %s", got, want)
+		}
+	}
+	run("a=changed | a=own b=own")
+	queued := 0
+	inner.SetQueue(func(_ context.Context, v message.View) error { queued += v.Len(); return nil })
+	run(" | a=own b=own")
+	if queued != 1 {
+		t.Errorf("the queue got %d messages, want 1", queued)
+	}
+
+	// A ruleset that copies to itself would go on for ever.
+	r := compile("other", copying, &other)
+	if err := r.Link(); err == nil || !strings.Contains(err.Error(), "for ever") {
+		t.Errorf("a circle of copies: %v", err)
+	}
+}
