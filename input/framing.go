@@ -152,6 +152,16 @@ func (f *Framer) Next(b []byte) (n int, msg []byte, flags message.Flags, err err
 	}
 }
 
+// underWay tells whether a message has begun to come, b being what was not
+// consumed. Where only what follows a message shows that it is complete, there is
+// no telling.
+func (f *Framer) underWay(b []byte) bool {
+	if f.cfg.Start != nil || f.cfg.MultiLine {
+		return false
+	}
+	return len(b) > 0 || f.state != atStart && f.state != inLine
+}
+
 // start decides what kind of frame begins with b[0].
 func (f *Framer) start(b []byte) (int, error) {
 	took := 0

@@ -19,13 +19,14 @@ type idlers struct {
 	epoll *os.File
 	raw   syscall.RawConn
 	pool  *scratches
+	patience
 
 	mu     sync.Mutex
 	asleep map[int32]*session // by file descriptor
 	refuse error              // why no session can be put to sleep any more
 }
 
-func newIdlers(pool *scratches) (*idlers, error) {
+func newIdlers(pool *scratches, p patience) (*idlers, error) {
 	fd, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
 	if err != nil {
 		return nil, fmt.Errorf("epoll: %w", err)
@@ -34,7 +35,7 @@ func newIdlers(pool *scratches) (*idlers, error) {
 		unix.Close(fd)
 		return nil, fmt.Errorf("epoll: %w", err)
 	}
-	i := &idlers{epoll: os.NewFile(uintptr(fd), "epoll"), pool: pool, asleep: map[int32]*session{}}
+	i := &idlers{epoll: os.NewFile(uintptr(fd), "epoll"), pool: pool, patience: p, asleep: map[int32]*session{}}
 	if i.raw, err = i.epoll.SyscallConn(); err != nil {
 		i.epoll.Close()
 		return nil, fmt.Errorf("epoll: %w", err)
@@ -87,7 +88,10 @@ func (i *idlers) run(ctx, work context.Context) {
 	defer i.epoll.Close()
 	stop := context.AfterFunc(ctx, func() { i.epoll.SetReadDeadline(time.Unix(1, 0)) })
 	defer stop()
+	var wg sync.WaitGroup
+	wg.Go(func() { i.sweep(ctx, work) })
 	err := i.watch(work)
+	defer wg.Wait()
 	if ctx.Err() != nil {
 		err = errStopped
 	}
@@ -99,6 +103,43 @@ func (i *idlers) run(ctx, work context.Context) {
 	for _, s := range left {
 		s.wake(work, i.pool)
 	}
+}
+
+// sweep ends sessions whose time is over, until ctx ends.
+func (i *idlers) sweep(ctx, work context.Context) {
+	p := i.patience
+	every := p.idle
+	if every == 0 || p.frame > 0 && p.frame < every {
+		every = p.frame
+	}
+	if every == 0 {
+		return
+	}
+	t := time.NewTicker(min(max(every/4, 10*time.Millisecond), 30*time.Second))
+	defer t.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case now := <-t.C:
+			for _, s := range i.overdue(now) {
+				s.wake(work, i.pool)
+			}
+		}
+	}
+}
+
+// overdue removes those whose time is over from the sessions asleep.
+func (i *idlers) overdue(now time.Time) (all []*session) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	for fd, s := range i.asleep {
+		if s.over = s.clock.over(now); s.over != nil {
+			delete(i.asleep, fd)
+			all = append(all, s)
+		}
+	}
+	return all
 }
 
 // watch wakes sessions until it can watch them no longer.

@@ -34,6 +34,7 @@ type IMRELPParams struct {
 	conf.KeepAlive
 	conf.ProxyProtocol
 	RateParams
+	SessionLimits
 }
 
 type relpInput struct {
@@ -116,6 +117,7 @@ func (in *relpInput) configure(p IMRELPParams) (err error) {
 	if in.proxy, err = newProxyPolicy(p.ProxyProtocol); err != nil {
 		return err
 	}
+	in.patience, in.sources.most = p.patience(), p.PerSource
 	in.pool = newScratches(relp.HeaderMax + max(in.maxData, relp.OffersMax) + 1)
 	return nil
 }

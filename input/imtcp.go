@@ -67,6 +67,7 @@ type IMTCPParams struct {
 
 // StreamExtras are parameters of imtcp and imptcp that rsyslog does not have.
 type StreamExtras struct {
+	SessionLimits
 	Framing string `conf:"framing" default:"rsyslog" doc:"rsyslog: octet counting or LF, decided for every message. strict: decided by a connection's first byte; a wrong octet count ends the connection, so that no message can be forged inside another (sysrelay's own)." status:"full"`
 	conf.ProxyProtocol
 }
@@ -171,6 +172,7 @@ func (in *streamInput) configure(x StreamExtras, p rawStreamParams) (err error) 
 	if in.proxy, err = newProxyPolicy(x.ProxyProtocol); err != nil {
 		return err
 	}
+	in.patience, in.sources.most = x.patience(), x.PerSource
 	in.pool = newScratches(f.Bound())
 	return nil
 }

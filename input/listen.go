@@ -33,7 +33,8 @@ type streamParams struct {
 	keepAlive    net.KeepAliveConfig
 	notifyOpen   bool
 	notifyClose  bool
-	lowerCase    bool   // of the peer's name
+	lowerCase    bool // of the peer's name
+	patience     patience
 	namespace    string // network namespace to listen in; empty is ours
 	allowed      *AllowedSenders
 	proxy        proxyPolicy
@@ -57,6 +58,7 @@ type streamListener struct {
 	sessions atomic.Int64
 	wg       sync.WaitGroup
 	faults   complaints
+	sources  sources
 }
 
 // conn is one accepted connection and what is known about its peer.
@@ -64,9 +66,10 @@ type conn struct {
 	net.Conn
 	ip    string // address the messages come from, after any PROXY header
 	port  string
-	host  string // name of ip
-	ahead []byte // read already: what came in one packet with the PROXY header
-	id    uint64 // number of the connection, for messages
+	host  string       // name of ip
+	ahead []byte       // read already: what came in one packet with the PROXY header
+	id    uint64       // number of the connection, for messages
+	from  netip.Prefix // counted there, if it is valid
 
 	listener  *streamListener
 	stopping  context.Context // ends when the input is to stop
@@ -98,6 +101,7 @@ func (c *conn) deadline(t time.Time) {
 func (c *conn) finish() {
 	c.unwatch()
 	c.Close()
+	c.listener.sources.leave(c.from)
 	c.listener.sessions.Add(-1)
 	c.listener.wg.Done()
 }
@@ -300,6 +304,9 @@ func (l *streamListener) identify(ctx context.Context, c *conn) error {
 		peer = source
 	}
 	ip := peer.Addr().Unmap()
+	if c.from, err = l.sources.enter(ip); err != nil {
+		return err
+	}
 	c.ip, c.port = ip.String(), strconv.Itoa(int(peer.Port()))
 	c.host = l.deps.Resolve(ctx, c.ip)
 	if l.lowerCase {

@@ -22,6 +22,7 @@ type reader struct {
 	layer *conf.TLSConn   // TLS above it; nil if there is none
 	rest  []byte          // left over
 	parks bool            // may return errIdle instead of waiting
+	clock clock
 
 	fd    int32     // once known to idlers
 	reads int       // since the session woke up
@@ -43,6 +44,7 @@ type readerOwner interface {
 
 func (r *reader) init(c *conn, pool *scratches, owner readerOwner) {
 	r.c, r.pool, r.owner, r.try, r.fd = c, pool, owner, r.tryRead, -1
+	r.clock = clock{patience: c.listener.patience, heard: time.Now()}
 	if sc, ok := c.Conn.(syscall.Conn); ok {
 		r.raw, _ = sc.SyscallConn()
 	}
@@ -94,7 +96,9 @@ func (r *reader) readNow(ctx context.Context) error {
 
 // readWait waits for bytes and reads once.
 func (r *reader) readWait(ctx context.Context) error {
-	if r.parks {
+	if !r.parks {
+		r.limitWait()
+	} else {
 		if r.reads == hotReads {
 			r.c.watch()
 		}
@@ -110,6 +114,23 @@ func (r *reader) readWait(ctx context.Context) error {
 	if r.parks && isTimeout(err) && r.c.stopping.Err() == nil {
 		r.cool()
 		return errIdle
+	}
+	return r.tooLate(err)
+}
+
+// limitWait lets a wait end when the connection's time is over.
+func (r *reader) limitWait() {
+	if t := r.clock.due(); !t.IsZero() {
+		r.c.deadline(t)
+	}
+}
+
+// tooLate is err, or that the connection's time is over if that is why.
+func (r *reader) tooLate(err error) error {
+	if isTimeout(err) && r.c.stopping.Err() == nil {
+		if over := r.clock.over(time.Now()); over != nil {
+			return over
+		}
 	}
 	return err
 }
@@ -182,12 +203,13 @@ func (r *reader) hand(ctx context.Context, sc *scratch, n int) error {
 func (r *reader) readLayered(ctx context.Context) error {
 	buf := make([]byte, 4<<10)
 	for {
+		r.limitWait()
 		n, err := r.c.Read(buf)
 		if perr := r.process(ctx, buf[:n]); perr != nil {
 			return perr
 		}
 		if err != nil {
-			return err
+			return r.tooLate(err)
 		}
 	}
 }

@@ -112,12 +112,14 @@ func (s *relpSession) use(ctx context.Context, sc *scratch, b []byte) error {
 	now := s.in.deps.Env.Now().UnixNano()
 	sc.batch.Flow = s.in.flow
 	s.txnrs = s.txnrs[:0]
+	complete := false
 	for {
 		n, f, ok, err := s.decoder.Next(b)
 		b = b[n:]
 		if err == nil && !ok {
 			break
 		}
+		complete = true
 		if err == nil {
 			err = s.command(ctx, sc, &f, now)
 		}
@@ -135,6 +137,7 @@ func (s *relpSession) use(ctx context.Context, sc *scratch, b []byte) error {
 	if err := s.submit(ctx, sc); err != nil {
 		return err
 	}
+	s.clock.tick(time.Now(), complete, len(b) > 0)
 	s.keep(b)
 	if len(b) == 0 && cap(s.txnrs) > 128 {
 		s.txnrs = nil

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"time"
 
 	"sysrelay/message"
 )
@@ -26,7 +27,7 @@ type streamInput struct {
 
 // Listen implements Input.
 func (in *streamInput) Listen() (err error) {
-	if in.idlers, err = newIdlers(in.pool); err != nil {
+	if in.idlers, err = newIdlers(in.pool, in.patience); err != nil {
 		return fmt.Errorf("%s: %w", in.name, err)
 	}
 	if err = in.listen(); err != nil {
@@ -58,7 +59,8 @@ type session struct {
 	in     *streamInput
 	framer Framer
 	origin message.Origin
-	first  bool // too few bytes so far to tell whose protocol it is
+	first  bool  // too few bytes so far to tell whose protocol it is
+	over   error // why its time was over while it was asleep
 }
 
 func (in *streamInput) serveConn(ctx context.Context, c *conn) {
@@ -75,7 +77,14 @@ func (in *streamInput) serveConn(ctx context.Context, c *conn) {
 // run reads until there is nothing to be read, and ends the session if it is over.
 func (s *session) run(ctx context.Context) {
 	s.reads = 0
-	err := s.readAll(ctx)
+	err := s.over
+	switch {
+	case err == nil:
+		err = s.readAll(ctx)
+	case s.sc != nil: // lent by wake
+		s.in.pool.put(s.sc)
+		s.sc = nil
+	}
 	if err == errIdle {
 		switch err = s.in.idlers.park(s); err {
 		case nil:
@@ -138,6 +147,7 @@ func (s *session) use(ctx context.Context, sc *scratch, b []byte) error {
 		}
 		if !known {
 			s.first = true
+			s.clock.tick(time.Now(), false, true)
 			s.keep(b)
 			return nil
 		}
@@ -146,6 +156,7 @@ func (s *session) use(ctx context.Context, sc *scratch, b []byte) error {
 	now := env.Now().UnixNano()
 	batch := &sc.batch
 	batch.Flow = s.in.flow
+	complete := false
 	for {
 		n, msg, flags, err := s.framer.Next(b)
 		b = b[n:]
@@ -158,6 +169,7 @@ func (s *session) use(ctx context.Context, sc *scratch, b []byte) error {
 		if msg == nil {
 			break
 		}
+		complete = true
 		if s.in.limit.allowText(now, s.origin, msg) {
 			batch.Receive(&env.Sanitize, msg, s.origin, now, flags|s.in.flags)
 		}
@@ -166,6 +178,7 @@ func (s *session) use(ctx context.Context, sc *scratch, b []byte) error {
 		}
 	}
 	handOver(ctx, batch, s.in.to, &s.in.ledger)
+	s.clock.tick(time.Now(), complete, s.framer.underWay(b))
 	s.keep(b)
 	return nil
 }
