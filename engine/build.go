@@ -123,6 +123,9 @@ func (b *builder) readGlobals() {
 		b.globals.ProcessInternal = true
 	}
 	b.globals.apply(b.env)
+	b.oversize = &oversize{file: b.globals.OversizeFile, report: b.globals.OversizeReport, log: b.log.Log, now: b.env.Now, most: b.env.Sanitize.MaxSize}
+	b.env.Sanitize.OnOversize = b.oversize.tell
+	b.memory = newMemory(b.globals.MemoryMax, b.log.Log)
 	b.inputsMS.Store(int64(b.globals.InputsTimeout))
 	b.env.SetHostname(b.globals.hostname())
 	b.log.configure(b.globals)
@@ -424,7 +427,7 @@ func (b *builder) enter(o *conf.Object, to *ruleset) {
 
 // bind gives an input the ruleset its messages go to.
 func (b *builder) bind(in input.Input, to *ruleset) {
-	bound := boundInput{Input: in, to: to}
+	bound := boundInput{Input: in, to: to, memory: b.memory}
 	if b.globals.RepeatedMsgs {
 		bound.repeats = input.NewRepeats(b.env, to.parsers, to.entry)
 	}

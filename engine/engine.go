@@ -66,6 +66,8 @@ type Engine struct {
 	entries     map[string]string // the ruleset messages of an input module enter, where it is not the default one
 	resolver    *input.Resolver
 	limits      []*input.RateLimit // ratelimit() objects
+	oversize    *oversize
+	memory      *memory // nil: no limit
 	keyring     *conf.Keyring
 
 	inputsMS atomic.Int64 // inputs.timeout.shutdown
@@ -96,10 +98,14 @@ type boundInput struct {
 	input.Input
 	to      *ruleset
 	repeats *input.Repeats // in between, with $RepeatedMsgReduction; else nil
+	memory  *memory
 }
 
 // entry takes the input's messages.
 func (in *boundInput) entry(ctx context.Context, v message.View) error {
+	if err := in.memory.admit(ctx, v); err != nil {
+		return err
+	}
 	if in.repeats != nil {
 		return in.repeats.Handle(ctx, v)
 	}

@@ -67,6 +67,12 @@ type Globals struct {
 	MaxOpenFiles int    `conf:"maxopenfiles" doc:"Limit of open files to ask the system for."`
 
 	conf.StreamDefaults
+	OversizeFile   string `conf:"oversizemsg.errorfile" doc:"File to which messages longer than maxMessageSize are appended whole, one JSON object per line; a hundred in ten seconds at most."`
+	OversizeReport bool   `conf:"oversizemsg.report" default:"on" doc:"Report such messages."`
+	OversizeMode   string `conf:"oversizemsg.input.mode,enum=truncate|split|accept" default:"truncate" doc:"What to do with what is too much: truncate it, split it off as messages of its own, or accept the message as it is. TCP's framing has its own limits."`
+
+	MemoryMax int64 `conf:"memory.max,type=size" doc:"Bytes of memory the daemon may use. When nearly all of it is in use, inputs that can wait do, and what comes over UDP is discarded and counted; 0 is no limit (sysrelay's own)."`
+
 	WithoutEffect
 }
 
@@ -76,9 +82,6 @@ type WithoutEffect struct {
 	RulesetWorker   int      `conf:"default.ruleset.queue.timeoutworkerthreadshutdown" default:"60000" doc:"Idle workers cost nothing." status:"none"`
 	JanitorInterval int      `conf:"janitor.interval" default:"10" doc:"Idle files are looked for as often as their closeTimeout asks." status:"none"`
 	OpenSSLEngine   string   `conf:"defaultopensslengine" doc:"There is no OpenSSL here." status:"none"`
-	OversizeFile    string   `conf:"oversizemsg.errorfile" doc:"File for oversize messages." status:"none"`
-	OversizeReport  bool     `conf:"oversizemsg.report" default:"on" doc:"Report oversize messages." status:"none"`
-	OversizeMode    string   `conf:"oversizemsg.input.mode" default:"truncate" doc:"What to do with the part too much." status:"none"`
 	StateFile       string   `conf:"operatingstatefile" doc:"File for the operating state." status:"none"`
 	DebugShutdown   bool     `conf:"debug.onshutdown" doc:"Debug output at shutdown." status:"none"`
 	DebugLog        string   `conf:"debug.logfile" doc:"File for debug output." status:"none"`
@@ -117,6 +120,7 @@ func (g *Globals) apply(env *message.Env) {
 	s.EscapeControl, s.EscapeTab, s.EscapeCStyle = g.EscapeControl, g.EscapeTab, g.EscapeCStyle
 	s.Escape8Bit, s.SpaceLF = g.Escape8Bit, g.SpaceLF
 	s.SupportsCompression, s.PermitSlashInProgram = g.Compression, g.PermitSlash
+	s.Oversize = map[string]message.Oversize{"split": message.Split, "accept": message.Accept}[g.OversizeMode]
 	if g.EscapePrefix != "" {
 		s.EscapePrefix = g.EscapePrefix[0]
 	}

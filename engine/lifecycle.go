@@ -115,6 +115,7 @@ func (e *Engine) Run(ctx context.Context) error {
 		own     = startStage(1, func(_ int, ctx context.Context) error { return e.log.Run(ctx, e.order[0].entry) })
 		alive   = startStage(1, func(_ int, ctx context.Context) error { return e.manager.watchdog(ctx, e.Held) })
 		watch   = startStage(len(e.limits), e.watchPolicies)
+		memory  = startStage(1, func(_ int, ctx context.Context) error { return e.memory.run(ctx) })
 		inputs  = startStage(len(e.inputs), func(i int, ctx context.Context) error {
 			return e.inputs[i].Run(ctx, e.inputs[i].entry)
 		})
@@ -128,7 +129,7 @@ func (e *Engine) Run(ctx context.Context) error {
 	e.manager.notify("STOPPING=1")
 	e.log.Log(6, e.origin(fmt.Sprintf("exiting on signal %d.", e.signal.Load())))
 	errs := multierror.Append(err, keys.stop())
-	errs = multierror.Append(errs, watch.stop(), inputs.stopWithin(e.inputsTime(), "inputs"), own.stopWithin(lastTime, "own messages"), e.flushRepeats())
+	errs = multierror.Append(errs, watch.stop(), memory.stop(), inputs.stopWithin(e.inputsTime(), "inputs"), own.stopWithin(lastTime, "own messages"), e.flushRepeats())
 	for _, q := range queues {
 		errs = multierror.Append(errs, q.stop())
 	}

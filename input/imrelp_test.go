@@ -503,3 +503,25 @@ action(type="omrelp" target="127.0.0.1" port="%[2]s" template="raw" timeout="3" 
 		t.Errorf("%d messages came twice", extra)
 	}
 }
+
+// A message that is split is answered once, when all its pieces have been taken.
+func TestRELPSplit(t *testing.T) {
+	s := &relpSession{in: &relpInput{}}
+	var b message.Batch
+	for _, text := range []string{"1a", "1b", "1c", "2", "3a", "3b"} {
+		b.Add([]byte(text), nil, 0, 0)
+	}
+	v := b.All()
+	left := s.answer(v, v.Pick([]int32{1, 4}), []uint32{inPieces, inPieces, 1, 2, inPieces, 3})
+	if got := fmt.Sprint(left); got != "[1 3]" || string(s.out) != "2 rsp 6 200 OK\n" {
+		t.Errorf("left %s, answers %q", got, s.out)
+	}
+	rest := v.Pick([]int32{1, 4})
+	left = s.answer(rest, message.Rest(rest, nil), left)
+	if len(left) != 0 || string(s.out) != "2 rsp 6 200 OK\n1 rsp 6 200 OK\n3 rsp 6 200 OK\n" {
+		t.Errorf("left %v, answers %q", left, s.out)
+	}
+	if a := s.in.ledger.Read(); a.Delivered != 6 {
+		t.Errorf("ledger %+v", a)
+	}
+}

@@ -46,7 +46,7 @@ func newDatagramReader(in *unixSocket) *datagramReader {
 		host = in.deps.Env.Hostname()
 	}
 	r := &datagramReader{in: in, origin: message.NewOrigin("imuxsock", host, "127.0.0.1", ""),
-		vec: newMmsgVector(datagramVector, in.deps.Env.Sanitize.MaxSize)}
+		vec: newMmsgVector(datagramVector, in.deps.Env.Sanitize.Room())}
 	r.vec.wantControl(unix.CmsgSpace(unix.SizeofUcred) + unix.CmsgSpace(16))
 	if in.p.FlowControl {
 		r.batch.Flow = message.FullDelay

@@ -18,6 +18,7 @@ package input
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -114,7 +115,10 @@ func handOver(ctx context.Context, b *message.Batch, to message.Handler, l *mess
 	l.Deliver(n - lost)
 	if lost > 0 {
 		reason := message.QueueFull
-		if ctx.Err() != nil {
+		switch {
+		case errors.Is(err, message.ErrMemory):
+			reason = message.MemoryFull
+		case ctx.Err() != nil:
 			reason = message.ShutdownTimeout
 		}
 		l.Discard(reason, lost)

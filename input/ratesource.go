@@ -81,7 +81,9 @@ func (r *RateLimit) allowSource(p *sourcePolicy, now int64, from message.Origin,
 func (r *RateLimit) keyOf(p *sourcePolicy, now int64, from message.Origin, text []byte) []byte {
 	s := &r.sources
 	s.batch.Reset()
-	s.batch.Receive(&r.deps.Env.Sanitize, text, from, now, message.ParseHostname)
+	clean := r.deps.Env.Sanitize
+	clean.Oversize, clean.OnOversize = message.Truncate, nil
+	s.batch.Receive(&clean, text, from, now, message.ParseHostname)
 	m := s.batch.All().At(0)
 	r.deps.Parsers.Parse(m)
 	s.key = p.key.Append(s.key[:0], m)

@@ -203,7 +203,11 @@ func (s *relpSession) syslog(ctx context.Context, sc *scratch, f *relp.Frame, no
 			f.Size, s.in.maxData))
 	}
 	if s.in.limit.allowText(now, s.origin, f.Data) {
+		n := sc.batch.Len()
 		sc.batch.Receive(&s.in.deps.Env.Sanitize, f.Data, s.origin, now, flags)
+		for range sc.batch.Len() - n - 1 {
+			s.txnrs = append(s.txnrs, inPieces)
+		}
 		s.txnrs = append(s.txnrs, f.Txnr)
 		return nil
 	}
@@ -249,6 +253,10 @@ func (s *relpSession) submit(ctx context.Context, sc *scratch) error {
 	return nil
 }
 
+// inPieces stands for the transaction number of a message that was split: the
+// last piece has it, and it is answered when all pieces have been taken.
+const inPieces = 0
+
 // answer appends answers for the messages of v that are not in rest, and returns
 // the transaction numbers of those that are. txnrs are v's; they are overwritten.
 func (s *relpSession) answer(v, rest message.View, txnrs []uint32) []uint32 {
@@ -258,7 +266,13 @@ func (s *relpSession) answer(v, rest message.View, txnrs []uint32) []uint32 {
 			left = append(left, txnrs[i])
 			continue
 		}
-		s.out = relp.AppendOK(s.out, txnrs[i])
+		switch n := len(left) - 1; {
+		case txnrs[i] == inPieces:
+		case n >= 0 && left[n] == inPieces: // the last of the pieces that are left
+			left[n] = txnrs[i]
+		default:
+			s.out = relp.AppendOK(s.out, txnrs[i])
+		}
 	}
 	taken := v.Len() - len(left)
 	s.in.ledger.Receive(taken)

@@ -58,7 +58,7 @@ func newUDPSocket(in *udpInput, c *net.UDPConn) (*udpSocket, error) {
 		return nil, fmt.Errorf("imudp: %s: %w", c.LocalAddr(), err)
 	}
 	s := &udpSocket{in: in, addr: c.LocalAddr(), file: file, raw: raw, name: in.p.Name,
-		vec: newMmsgVector(in.vector, in.deps.Env.Sanitize.MaxSize)}
+		vec: newMmsgVector(in.vector, in.deps.Env.Sanitize.Room())}
 	s.senders.seed = maphash.MakeSeed()
 	if in.p.AppendPort {
 		_, port, _ := net.SplitHostPort(c.LocalAddr().String())

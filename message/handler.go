@@ -23,6 +23,10 @@ func (e *Undelivered) Error() string {
 }
 func (e *Undelivered) Unwrap() error { return e.Err }
 
+// ErrMemory is why messages that cannot wait are not taken when the daemon has
+// used up its memory.
+var ErrMemory = errors.New("memory.max is in use")
+
 // Rest returns the messages of v that a Handler, having returned err for v, has
 // not taken.
 func Rest(v View, err error) View {
@@ -96,12 +100,14 @@ const (
 	Repeated
 	// NotSupported: for an action whose module there is not.
 	NotSupported
+	// MemoryFull: there was no room for it in the daemon's memory (memory.max).
+	MemoryFull
 	reasons
 )
 
 var reasonNames = [reasons]string{"queue.full", "discard.mark", "suspended", "unacceptable",
 	"shutdown", "ratelimit", "not.allowed", "bad.frame", "disk.full", "damaged", "stopped", "socket.full",
-	"sampled", "repeated", "unsupported"}
+	"sampled", "repeated", "unsupported", "memory.full"}
 
 func (r Reason) String() string { return reasonNames[r] }
 

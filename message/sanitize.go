@@ -19,7 +19,31 @@ type Sanitizer struct {
 	EscapePrefix         byte // parser.controlCharacterEscapePrefix
 	SupportsCompression  bool // parser.supportCompressionExtension
 	PermitSlashInProgram bool // parser.permitSlashInProgramName
+
+	Oversize   Oversize                       // oversizemsg.input.mode
+	OnOversize func(text []byte, from Origin) // is told of text beyond MaxSize; may be nil
 }
+
+// Oversize is what is done about text that is longer than MaxSize.
+type Oversize uint8
+
+const (
+	Truncate Oversize = iota // the rest is lost
+	Split                    // the rest is messages of its own
+	Accept                   // the message stays as it is
+)
+
+// Room is how much of a message inputs have to take that do not know its length
+// before they have read it.
+func (s *Sanitizer) Room() int {
+	if s.Oversize == Truncate {
+		return s.MaxSize
+	}
+	return max(s.MaxSize, datagramMax)
+}
+
+// datagramMax is the longest datagram.
+const datagramMax = 64 << 10
 
 // DefaultSanitizer is rsyslog's default: 8096 bytes, control characters escaped
 // as #ooo.
@@ -30,11 +54,40 @@ func DefaultSanitizer() Sanitizer {
 
 // Receive appends an unparsed message as Add does, its text cleaned by s: what
 // was received, less its framing. It does not allocate once the batch's buffer
-// is large enough. Text that is cut gets the flag Truncated.
+// is large enough. Text that is cut gets the flag Truncated. If it is split,
+// several messages are appended.
 func (b *Batch) Receive(s *Sanitizer, raw []byte, o Origin, received int64, f Flags) {
 	if s.SupportsCompression && isCompressed(raw) {
 		raw = b.inflate(raw, s.MaxSize)
 	}
+	if s.MaxSize > 0 && len(raw) > s.MaxSize && len(s.trim(raw)) > s.MaxSize {
+		b.oversize(s, raw, o, received, f)
+		return
+	}
+	b.receive(s, raw, o, received, f)
+}
+
+// oversize receives text beyond MaxSize.
+// as rsyslog: what is split off is text without a header.
+func (b *Batch) oversize(s *Sanitizer, raw []byte, o Origin, received int64, f Flags) {
+	if s.OnOversize != nil {
+		s.OnOversize(raw, o)
+	}
+	switch s.Oversize {
+	case Split:
+		for len(raw) > s.MaxSize {
+			b.receive(s, raw[:s.MaxSize], o, received, f)
+			raw = raw[s.MaxSize:]
+		}
+	case Accept:
+		longer := *s
+		longer.MaxSize = len(raw)
+		s = &longer
+	}
+	b.receive(s, raw, o, received, f)
+}
+
+func (b *Batch) receive(s *Sanitizer, raw []byte, o Origin, received int64, f Flags) {
 	at := len(b.buf)
 	m := Message{Origin: o, Received: received, PRI: DefaultPRI}
 	buf := append(appendHeader(b.buf, &m), o...)
