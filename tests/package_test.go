@@ -35,7 +35,7 @@ func (m *machine) run(program string, args ...string) string {
 		if exit, ok := err.(*exec.ExitError); ok {
 			text = string(exit.Stderr)
 		}
-		m.t.Fatalf("%s %s: %v\n%s%s", program, strings.Join(args, " "), err, out, text)
+		m.t.Fatalf("%s: %v\n%s%s", program, err, out, text)
 	}
 	return string(out)
 }
