@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -174,4 +175,63 @@ func TestPipeTakesPart(t *testing.T) {
 	if !strings.HasPrefix(string(got), "xl") {
 		t.Errorf("after opening anew %d, %v, it has %.20q", n, err, got)
 	}
+}
+
+// TestTerminal: a real terminal gets the bytes as they are, and one that nobody
+// reads holds up nobody.
+func TestTerminal(t *testing.T) {
+	master, line := openPTY(t)
+	utmp := t.TempDir() + "/utmp"
+	b := make([]byte, utmpSize)
+	binary.NativeEndian.PutUint16(b, userProcess)
+	copy(b[utmpLine:], line)
+	copy(b[utmpUser:], "ann")
+	must(t, os.WriteFile(utmp, b, 0o600))
+	d, _ := deps(map[string]message.Template{"wall": textTemplate{"\r\n\aMessage from syslogd@here ...\r\n ", "\n\r"}})
+	o, err := NewOMUsrMsg(OMUsrMsgModule{}, OMUsrMsgParams{Users: "*", Template: "wall"}, d)
+	must(t, err)
+	o.(*omusrmsg).utmp = utmp
+	write(t, o, "hello")
+	want := "\r\n\aMessage from syslogd@here ...\r\n hello\n\r"
+	got := make([]byte, 0, 1000)
+	must(t, master.SetReadDeadline(time.Now().Add(10*time.Second)))
+	for len(got) < len(want) {
+		n, err := master.Read(got[len(got):cap(got)])
+		must(t, err)
+		got = got[:len(got)+n]
+	}
+	if string(got) != want {
+		t.Errorf("the terminal got %q, want %q", got, want)
+	}
+	large := strings.Repeat("x", 8000)
+	began := time.Now()
+	for range 100 {
+		write(t, o, large)
+	}
+	if took := time.Since(began); took > 10*time.Second {
+		t.Errorf("a terminal nobody reads takes %v", took)
+	}
+}
+
+// openPTY opens a terminal that changes no bytes, and returns its name in /dev.
+func openPTY(t *testing.T) (master *os.File, line string) {
+	t.Helper()
+	fd, err := unix.Open("/dev/ptmx", unix.O_RDWR|unix.O_NOCTTY|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
+	must(t, err)
+	master = os.NewFile(uintptr(fd), "/dev/ptmx")
+	t.Cleanup(func() { master.Close() })
+	must(t, unix.IoctlSetPointerInt(fd, unix.TIOCSPTLCK, 0))
+	n, err := unix.IoctlGetUint32(fd, unix.TIOCGPTN)
+	must(t, err)
+	line = fmt.Sprintf("pts/%d", n)
+	// It exists as long as somebody has it open.
+	slave, err := os.OpenFile("/dev/"+line, os.O_RDWR|unix.O_NOCTTY, 0)
+	must(t, err)
+	t.Cleanup(func() { slave.Close() })
+	modes, err := unix.IoctlGetTermios(int(slave.Fd()), unix.TCGETS)
+	must(t, err)
+	modes.Oflag &^= unix.OPOST
+	must(t, unix.IoctlSetTermios(int(slave.Fd()), unix.TCSETS, modes))
+	must(t, os.Chmod("/dev/"+line, 0o620))
+	return master, line
 }

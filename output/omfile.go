@@ -280,7 +280,7 @@ func (o *omfile) TickEvery() time.Duration {
 	sooner(o.idle > 0, time.Minute)
 	if r := o.spec.rotation; r != nil {
 		sooner(r.schedule != nil, time.Second)
-		sooner(r.keep.age > 0, time.Minute)
+		sooner(true, time.Minute) // for rotated files of a run that was cut short, and for their age
 	}
 	return every
 }

@@ -55,7 +55,7 @@ type OMFileParams struct {
 	FlushOnTXEnd   bool           `conf:"flushontxend" default:"on" doc:"Write at the end of every batch; off: when ioBufferSize is full or flushInterval is over." status:"full"`
 	IOBufferSize   int64          `conf:"iobuffersize,type=size" default:"4k" doc:"Bytes to gather with flushOnTXEnd=off. Batches are otherwise written whole." status:"full"`
 	FlushInterval  int            `conf:"flushinterval" default:"1" doc:"Seconds after which gathered messages are written." status:"full"`
-	AsyncWriting   bool           `conf:"asyncwriting" doc:"Writing has no thread of its own; with an action queue (queue.type) it is asynchronous." status:"full"`
+	AsyncWriting   bool           `conf:"asyncwriting" doc:"Writing has no thread of its own; with an action queue (queue.type) it is asynchronous." status:"partial"`
 	FollowSymlinks conf.Opt[bool] `conf:"followsymlinks" doc:"off: refuse a file that is a symbolic link; default on. Below the constant part of a dynamic file's name links are never followed." status:"full"`
 	PermitEscape   bool           `conf:"dynafile.dangerouspermitpathescape" doc:"Let messages choose any file: '..' and links are followed." status:"full"`
 	SizeLimit      int64          `conf:"rotation.sizelimit,type=size" doc:"Bytes at which rotation.sizeLimitCommand is run; 0 is never." status:"full"`

@@ -86,7 +86,8 @@ func (o *omusrmsg) writeTo(line string) {
 	}
 	defer unix.Close(fd)
 	var st unix.Stat_t
-	// as rsyslog: mesg n takes the group's permission to write away.
+	// mesg n takes the group's permission to write away; see mesg(1). rsyslogd looks
+	// at the owner's, and writes all the same.
 	if unix.Fstat(fd, &st) == nil && st.Mode&0o022 != 0 {
 		// A terminal that is stopped gets nothing.
 		_, _ = unix.Write(fd, o.buf)
