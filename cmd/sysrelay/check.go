@@ -173,9 +173,7 @@ func (d *daemon) checkAsRsyslogd() int {
 	fmt.Fprintf(d.stderr, "%s: version %s, config validation run (level %d), master config %s\n",
 		d.program, version, d.flags.check, d.flags.config)
 	_, errs := d.problems()
-	for _, err := range errs {
-		fmt.Fprintf(d.stderr, "%s: %v\n", d.program, err)
-	}
+	d.report(errors.Join(errs...))
 	fmt.Fprintf(d.stderr, "%s: End of config validation run. Bye.\n", d.program)
 	if len(errs) > 0 {
 		return 1
@@ -202,8 +200,26 @@ func (d *daemon) problems() (*conf.Config, []error) {
 // report prints every error of err on standard error.
 func (d *daemon) report(err error) {
 	for _, e := range flatten(err) {
-		fmt.Fprintf(d.stderr, "%s: %v\n", d.program, e)
+		text := e.Error()
+		if c := (*conf.Error)(nil); d.program == "rsyslogd" && errors.As(e, &c) {
+			text = rsyslogdText(c)
+		}
+		fmt.Fprintf(d.stderr, "%s: %s\n", d.program, text)
 	}
+}
+
+// rsyslogdText is a configuration error whose first line is what rsyslogd writes,
+// for programs that read that.
+func rsyslogdText(e *conf.Error) string {
+	msg := e.Msg
+	if rest, ok := strings.CutPrefix(msg, "parameter "); ok {
+		if name, _, ok := strings.Cut(rest, " not known in "); ok {
+			msg = fmt.Sprintf("parameter '%s' not known -- typo in config file?", name)
+		}
+	}
+	_, below, _ := strings.Cut(e.Error(), "\n")
+	return strings.TrimSpace(fmt.Sprintf("error during parsing file %s, on or before line %d: %s\n%s",
+		e.File, e.Pos.Line, msg, strings.TrimRight(below, "\n")))
 }
 
 // flatten lists the single errors of a joined or multiple error.
