@@ -274,7 +274,7 @@ func chainError(err error) error {
 	switch {
 	case errors.As(err, &unknown):
 		_, hint, _ := strings.Cut(err.Error(), "possibly because of ")
-		return fmt.Errorf("signer not found: no authority in the CA file has signed it %s", hint)
+		return errors.New(strings.TrimSpace("signer not found: no authority in the CA file has signed it " + hint))
 	case !errors.As(err, &invalid):
 		return err
 	case invalid.Reason == x509.Expired && strings.Contains(invalid.Detail, "before"):

@@ -70,6 +70,8 @@ type conn struct {
 	ahead []byte       // read already: what came in one packet with the PROXY header
 	id    uint64       // number of the connection, for messages
 	from  netip.Prefix // counted there, if it is valid
+	via   string       // address of the proxy, if there is one
+	check bool         // it is the proxy's own health check
 
 	listener  *streamListener
 	stopping  context.Context // ends when the input is to stop
@@ -274,7 +276,7 @@ func (l *streamListener) session(ctx context.Context, c *conn) {
 		c.finish()
 		return
 	}
-	if l.notifyOpen {
+	if l.notifyOpen && !c.check {
 		l.deps.Log(severityInfo, fmt.Sprintf("%s: connection established with host: %s", l.module, l.peerShown(c)))
 	}
 	if l.unpack != nil {
@@ -298,9 +300,13 @@ func (l *streamListener) identify(ctx context.Context, c *conn) error {
 	direct := peer.Addr().Unmap()
 	source, err := l.proxy.source(c, direct)
 	if err != nil {
+		if err == conf.ErrSilent {
+			return err
+		}
 		return fmt.Errorf("connection from %s closed: %w", peer, err)
 	}
 	if source.IsValid() {
+		c.via = direct.String()
 		peer = source
 	}
 	ip := peer.Addr().Unmap()

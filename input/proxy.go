@@ -12,6 +12,7 @@ import (
 	"time"
 
 	proxyproto "github.com/pires/go-proxyproto"
+	"golang.org/x/sys/unix"
 
 	"sysrelay/conf"
 )
@@ -76,8 +77,11 @@ func (p *proxyPolicy) source(c *conn, peer netip.Addr) (netip.AddrPort, error) {
 	r := bufio.NewReaderSize(c.Conn, proxyHeaderMax)
 	h, err := readProxyHeader(r)
 	c.ahead, _ = r.Peek(r.Buffered())
-	silent := (isTimeout(err) || errors.Is(err, io.EOF)) && len(c.ahead) == 0
-	if p.mode == "optional" && (silent || errors.Is(err, proxyproto.ErrNoProxyProtocol)) {
+	silent := len(c.ahead) == 0
+	if silent && (errors.Is(err, io.EOF) || errors.Is(err, unix.ECONNRESET)) {
+		return none, conf.ErrSilent // a health check without PROXY, or somebody who looks
+	}
+	if p.mode == "optional" && (silent && isTimeout(err) || errors.Is(err, proxyproto.ErrNoProxyProtocol)) {
 		err = nil
 	}
 	if err != nil {
@@ -85,7 +89,11 @@ func (p *proxyPolicy) source(c *conn, peer netip.Addr) (netip.AddrPort, error) {
 	}
 	c.deadline(time.Time{})
 	// PROXY protocol §2.2: LOCAL is the proxy's own health check.
-	if h == nil || h.Command.IsLocal() {
+	if h == nil {
+		return none, nil
+	}
+	if h.Command.IsLocal() {
+		c.check = true
 		return none, nil
 	}
 	if a, ok := h.SourceAddr.(*net.TCPAddr); ok {

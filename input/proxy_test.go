@@ -1,7 +1,11 @@
 package input
 
 import (
+	"bufio"
+	"bytes"
 	"encoding/binary"
+	"fmt"
+	"io"
 	"net"
 	"strings"
 	"testing"
@@ -99,4 +103,81 @@ func TestProxyAndAllowedSender(t *testing.T) {
 	start(t, in, s)
 	send(t, dial(t, "tcp", in), "PROXY TCP4 192.0.2.7 198.51.100.1 1234 514\r\nm\n")
 	s.waitLog(t, "connection request from disallowed sender 192.0.2.7 discarded")
+}
+
+// Health checks cost no line, with the header's LOCAL or without any header; lines
+// about others name the proxy.
+func TestProxyIsQuietAboutChecks(t *testing.T) {
+	s := newSink()
+	in := newIMTCP(t, s, func(_ *IMTCPModule, p *IMTCPParams) {
+		p.ProxyProtocol.Mode, p.ProxyProtocol.Trusted = "required", []string{"127.0.0.1"}
+		p.NotifyOpen, p.NotifyClose = given(true), given(true)
+	})
+	stop := start(t, in, s)
+	for _, first := range []string{"", v2header(t, proxyproto.LOCAL)} {
+		for _, linger := range []int{-1, 0} { // a FIN, and a reset
+			c := dial(t, "tcp", in)
+			send(t, c, first)
+			c.(*net.TCPConn).SetLinger(linger)
+			c.Close()
+		}
+	}
+	c := dial(t, "tcp", in)
+	send(t, c, v2header(t, proxyproto.PROXY)+"m\n")
+	c.Close()
+	s.waitLog(t, "closed by remote peer")
+	waitUntil(t, "the checks to end", func() bool { return in.(*streamInput).sessions.Load() == 0 })
+	stop()
+	if len(s.log) != 2 || !strings.HasSuffix(s.log[0], "established with host: 192.0.2.7 through the proxy 127.0.0.1") {
+		t.Errorf("log %q", s.log)
+	}
+}
+
+// FuzzFirstBytes: what a connection begins with is judged the same in whatever
+// pieces it comes.
+func FuzzFirstBytes(f *testing.F) {
+	f.Add([]byte("PROXY TCP4 192.0.2.7 198.51.100.1 1234 514\r\n<13>x\n"), uint8(3))
+	f.Add([]byte("\r\n\r\n\x00\r\nQUIT\n\x21\x11\x00\x0c\xc0\x00\x02\x09\x7f\x00\x00\x01\x1f\x90\x00\x50m\n"), uint8(1))
+	f.Add([]byte("\r\n\r\n\x00\r\nQUIT\n\x21\x11\xff\xff"), uint8(5))
+	f.Add([]byte("PROXY UNKNOWN\r\n"), uint8(2))
+	f.Add([]byte("PROXY "+strings.Repeat("x", 200)), uint8(7))
+	f.Add([]byte("\x16\x03\x01\x02\x00\x01"), uint8(1))
+	f.Fuzz(func(t *testing.T, b []byte, piece uint8) {
+		read := func(r io.Reader) (source, rest string, ok bool) {
+			br := bufio.NewReaderSize(r, proxyHeaderMax)
+			h, err := readProxyHeader(br)
+			if err != nil || h == nil {
+				return "", "", false
+			}
+			left, _ := io.ReadAll(br)
+			return fmt.Sprint(h.SourceAddr, h.Command), string(left), true
+		}
+		s1, r1, ok1 := read(bytes.NewReader(b))
+		s2, r2, ok2 := read(&pieces{b, int(piece)%16 + 1})
+		if s1 != s2 || r1 != r2 || ok1 != ok2 {
+			t.Errorf("whole: %q %q %v, in pieces: %q %q %v", s1, r1, ok1, s2, r2, ok2)
+		}
+		for _, strict := range []bool{false, true} {
+			want, known := foreignProtocol(b, strict)
+			for n := range b {
+				if name, k := foreignProtocol(b[:n], strict); k && (name != want || !known) {
+					t.Errorf("of %d bytes %q, of all %q", n, name, want)
+				}
+			}
+		}
+	})
+}
+
+type pieces struct {
+	b []byte
+	n int
+}
+
+func (p *pieces) Read(b []byte) (int, error) {
+	if len(p.b) == 0 {
+		return 0, io.EOF
+	}
+	n := copy(b, p.b[:min(p.n, len(p.b))])
+	p.b = p.b[n:]
+	return n, nil
 }

@@ -7,6 +7,8 @@ import (
 	"io"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"sysrelay/message"
 )
 
@@ -105,12 +107,14 @@ func (s *session) finish(ctx context.Context, err error) {
 	switch {
 	case errors.Is(err, io.EOF):
 		s.end(ctx)
-		if in.notifyClose {
+		if in.notifyClose && !s.c.check {
 			in.deps.Log(severityInfo, fmt.Sprintf("%s session %d closed by remote peer %s.", in.sessionNoun(), s.c.id, in.peerShown(s.c)))
 		}
 	case s.c.stopping.Err() != nil:
 		s.drain(ctx)
 		s.end(ctx)
+	case s.first && errors.Is(err, unix.ECONNRESET):
+		// Nothing came: a health check that ends with a reset, or somebody who looks.
 	default:
 		in.faults.add(fmt.Sprintf("%s %s: %s session %d from %s (%s) will be closed due to error: %v",
 			in.module, in.inputName, in.sessionNoun(), s.c.id, s.c.host, s.c.ip, err))
@@ -127,10 +131,14 @@ func (in *streamInput) sessionNoun() string {
 // peerShown is how lines about a connection name its peer. as rsyslog: imtcp by
 // its address, imptcp by its name.
 func (l *streamListener) peerShown(c *conn) string {
+	shown := c.host
 	if l.module == "imtcp" {
-		return c.ip
+		shown = c.ip
 	}
-	return c.host
+	if c.via != "" {
+		shown += " through the proxy " + c.via
+	}
+	return shown
 }
 
 func (s *session) after() error { return nil }
