@@ -3,6 +3,7 @@ package conf
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"sort"
 	"strings"
 
@@ -14,6 +15,9 @@ import (
 // single blank lines, and the lines that the author made of an object or a condition
 // stay; so do both languages, and includes. A file that cannot be read is refused.
 func Format(name string, text []byte) ([]byte, error) {
+	if isYAML(name) {
+		return nil, errYAML(name)
+	}
 	if err := syntaxErrors(name, text); err != nil {
 		return nil, err
 	}
@@ -31,6 +35,10 @@ func Format(name string, text []byte) ([]byte, error) {
 		return nil, errors.New(name + ": the file cannot be laid out anew without changing what it means")
 	}
 	return out, nil
+}
+
+func errYAML(name string) error {
+	return fmt.Errorf("%s: YAML has no directives and its own tools to lay it out; nothing is done", name)
 }
 
 // syntaxErrors are those after which the structure of the file is not known.

@@ -24,6 +24,7 @@ type includer struct {
 	at       Pos
 	src      *source // nil for the configuration file itself
 	from, to int     // of the include in src.buf
+	text     bool    // what is included is written there
 }
 
 // push makes the texts those that are read next, in their order.
@@ -45,15 +46,17 @@ func (p *parser) push(by includer, texts []*Source) {
 		} else {
 			src = newSource(s)
 		}
-		src.parent = by.src
+		src.parent, src.text = by.src, by.text
 		if by.src != nil {
 			src.depth = by.src.depth + 1
 		}
 		inc.texts = append(inc.texts, s)
 		pushed = append(pushed, src)
+		p.all = append(p.all, src)
 	}
 	p.cfg.Sources = append(p.cfg.Sources, inc.texts...)
 	if by.src != nil {
+		p.rec.include()
 		by.src.includes = append(by.src.includes, inc)
 	}
 	slices.Reverse(pushed)
@@ -84,7 +87,7 @@ func (p *parser) readFiles(at Pos, files []string) []*Source {
 			p.report(at, fmt.Sprintf("more than %d files are included", maxFiles), "")
 			break
 		}
-		text, err := readBounded(file, maxText)
+		text, err := p.readFile(file)
 		if err != nil {
 			p.add(Error{Pos: at, Msg: "cannot read the configuration file: " + reason(err), Fatal: len(p.stack) == 0})
 			continue
@@ -92,6 +95,13 @@ func (p *parser) readFiles(at Pos, files []string) []*Source {
 		texts = append(texts, &Source{Name: file, Text: text})
 	}
 	return texts
+}
+
+func (p *parser) readFile(file string) ([]byte, error) {
+	if text, ok := p.overlay[file]; ok {
+		return text, nil
+	}
+	return readBounded(file, maxText)
 }
 
 // reason is err without the name of a system call.
@@ -211,6 +221,7 @@ func (p *parser) include() bool {
 	case text != nil:
 		name := fmt.Sprintf("%s:%d:text", o.File, o.Line)
 		by.at = text.ValuePos
+		by.text = true
 		p.push(by, []*Source{{Name: name, Text: []byte(o.Value("text"))}})
 	default:
 		p.report(o.Pos, "include() needs a file or a text", `write include(file="/etc/rsyslog.d/*.conf")`)

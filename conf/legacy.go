@@ -9,6 +9,7 @@ import (
 // legacy is what $directives have set so far. Settings wait for the actions and
 // inputs that follow; objects that later directives add to are kept at hand.
 type legacy struct {
+	rec      *record
 	settings []setting
 	channels map[string]*channel
 	modules  map[string]*Object // loaded modules by name
@@ -24,6 +25,7 @@ type setting struct {
 	to    string // "action", a module's name, or "omfile.default", "omfwd.tcp" and the like
 	once  bool   // for the next one only
 	param *Param
+	by    *directiveUse // nil unless somebody wants to know
 }
 
 // channel is an $outchannel.
@@ -43,8 +45,10 @@ func newLegacy() *legacy {
 
 // keep remembers a setting, in place of an earlier one of the same name.
 func (l *legacy) keep(s setting) {
+	s.by = l.rec.keeping(s)
 	for i, have := range l.settings {
 		if have.to == s.to && strings.EqualFold(have.param.Name, s.param.Name) {
+			l.rec.use(have.by, nil, nil)
 			l.settings[i] = s
 			return
 		}
@@ -60,6 +64,12 @@ func (l *legacy) apply(o *Object, to string) {
 		if s.to == to && o.Param(s.param.Name) == nil {
 			q := *s.param
 			o.Params = append(o.Params, &q)
+			if o.Kind != "" {
+				l.rec.use(s.by, o, &q)
+			}
+		}
+		if s.to == to && s.once {
+			l.rec.use(s.by, o, nil)
 		}
 		if s.to != to || !s.once {
 			kept = append(kept, s)
@@ -105,6 +115,7 @@ func (p *parser) noteModule(o *Object) {
 // emit adds an object that a directive makes.
 func (p *parser) emit(o *Object) {
 	o.Legacy = true
+	p.rec.made(o)
 	p.pending = append(p.pending, o)
 }
 
@@ -121,6 +132,8 @@ func (p *parser) directive(t token) {
 		p.report(t.pos(), fmt.Sprintf("$%s belongs to module %s, which is not loaded", d.name, d.module), "write $ModLoad "+d.module+" before it")
 		return
 	}
+	p.rec.begin(t, d)
+	defer func() { p.rec.finish(line.at) }()
 	if d.do != nil {
 		d.do(p, line)
 		return
@@ -156,15 +169,15 @@ func (p *parser) place(d directive, t token, q *Param) {
 	case toModule:
 		p.toModule(t, d.module, q)
 	case toAction, toInput:
-		l.keep(setting{d.target(), false, q})
+		l.keep(setting{to: d.target(), param: q})
 	case toNextAction, toNextInput:
-		l.keep(setting{d.target(), true, q})
+		l.keep(setting{to: d.target(), once: true, param: q})
 	case toDefaults:
 		if l.ownTemplate(d.module) {
 			p.report(t.pos(), fmt.Sprintf("%s is ignored: module(load=%q) has a template of its own", firstWord(t.text), "builtin:"+d.module), "")
 			return
 		}
-		l.keep(setting{d.module + ".default", false, q})
+		l.keep(setting{to: d.module + ".default", param: q})
 	case runInput:
 		o := &Object{Pos: t.pos(), Kind: "input", Params: []*Param{word(t.pos(), "type", d.module), q}}
 		l.apply(o, d.module)
@@ -190,6 +203,7 @@ func (p *parser) toModule(t token, module string, q *Param) {
 		return
 	}
 	o.set(q)
+	p.rec.set(o, q)
 }
 
 // finishLegacy is called at the end of the configuration.
@@ -226,6 +240,8 @@ func (p *parser) replaceDefault(call *Call) {
 // selectRuleset carries out $RuleSet: what follows belongs to that ruleset.
 func (p *parser) selectRuleset(t token) {
 	line := &directiveLine{parser: p, tok: t, at: 1}
+	p.rec.begin(t, directive{name: "RuleSet"})
+	defer func() { p.rec.finish(line.at) }()
 	line.word()
 	name := line.word()
 	line.end()
@@ -243,6 +259,7 @@ func (p *parser) selectRuleset(t token) {
 		p.legacy.rulesets[strings.ToLower(name)] = o
 		p.cfg.Stmts = append(p.cfg.Stmts, o)
 	}
+	p.rec.made(o)
 	p.legacy.current, p.into = o, &o.Body
 }
 

@@ -16,6 +16,7 @@ func (p *parser) legacyAction(t token) Stmt {
 		p.note("old-syntax", t.pos(), "~ is the old way to write stop", `write "stop"`)
 		p.legacy.forget("action")
 		p.legacy.forget("action.legacy")
+		p.rec.action(t, 1, nil)
 		return &Stop{t.pos()}
 	case '@':
 		ok = a.forward(o)
@@ -36,6 +37,7 @@ func (p *parser) legacyAction(t token) Stmt {
 		return nil
 	}
 	p.finishAction(o)
+	p.rec.action(t, a.at, o)
 	return o
 }
 
@@ -46,9 +48,7 @@ func (p *parser) finishAction(o *Object) {
 	if protocol := o.Value("protocol"); protocol != "" {
 		p.legacy.apply(o, module+"."+protocol)
 	}
-	if q := p.legacy.defaultTemplate(module); q != nil && o.Param("template") == nil {
-		o.Params = append(o.Params, q)
-	}
+	p.legacy.useDefault(o, module)
 	p.legacy.apply(o, "action")
 	p.legacy.apply(o, "action.legacy")
 }
@@ -57,21 +57,24 @@ func (p *parser) finishAction(o *Object) {
 // $ActionQueue… has set, and use the default templates set by directives.
 func (p *parser) scriptAction(o *Object) {
 	p.legacy.forget("action")
-	if q := p.legacy.defaultTemplate(ModuleName(o.Value("type"))); q != nil && o.Param("template") == nil {
-		o.Params = append(o.Params, q)
-	}
+	p.legacy.useDefault(o, ModuleName(o.Value("type")))
+	p.rec.script(o, p.last)
 }
 
-// defaultTemplate returns the template for actions of the module that a
-// directive has set, nil if there is none or module() has one.
-func (l *legacy) defaultTemplate(module string) *Param {
+// useDefault gives an action without a template the one that a directive has set
+// for its module, unless module() has one.
+func (l *legacy) useDefault(o *Object, module string) {
+	if o.Param("template") != nil || l.ownTemplate(module) {
+		return
+	}
 	for _, s := range l.settings {
-		if s.to == module+".default" && !l.ownTemplate(module) {
+		if s.to == module+".default" {
 			q := *s.param
-			return &q
+			o.Params = append(o.Params, &q)
+			l.rec.use(s.by, o, &q)
+			return
 		}
 	}
-	return nil
 }
 
 // ownTemplate says whether module() sets the default template of its actions.

@@ -87,6 +87,7 @@ func (d *directiveLine) param(dir directive) (*Param, bool) {
 		d.report(d.tok.pos(), "$"+dir.name+" needs a value", "")
 		return nil, false
 	}
+	asWritten := v
 	switch dir.kind {
 	case anOnOff:
 		v, ok = d.onOff(at, dir, v)
@@ -99,6 +100,9 @@ func (d *directiveLine) param(dir directive) (*Param, bool) {
 		}
 	}
 	q := &Param{Pos: d.tok.pos(), Name: dir.param, Values: []string{v}, ValuePos: at}
+	if dir.kind == aSize && !strings.ContainsAny(asWritten, ",.") {
+		q.written = asWritten // 1g, not the number of bytes
+	}
 	return q, ok
 }
 

@@ -161,7 +161,7 @@ func (p *parser) includeConfig(line *directiveLine) {
 		return
 	}
 	t := line.tok
-	p.includeFiles(includer{at, t.src, t.at, t.end}, pattern, includeRequired)
+	p.includeFiles(includer{at: at, src: t.src, from: t.at, to: t.end}, pattern, includeRequired)
 }
 
 // setDefaultRuleset is $DefaultRuleset name.
@@ -304,5 +304,5 @@ func (p *parser) mailTo(line *directiveLine) {
 		}
 	}
 	q.Values = append(q.Values, to)
-	p.legacy.keep(setting{"ommail", false, q})
+	p.legacy.keep(setting{to: "ommail", param: q})
 }

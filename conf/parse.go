@@ -38,6 +38,9 @@ type parser struct {
 	lost    bool    // an error was passed over: stray braces are no news
 	read    readBudget
 	expand  func(pattern string) ([]string, error) // which files a pattern stands for
+	overlay map[string][]byte                      // texts of files to read in their place
+	rec     *record                                // for Convert
+	all     []*source                              // every text, in order
 }
 
 func newParser() *parser {

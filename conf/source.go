@@ -15,6 +15,7 @@ type source struct {
 	at     int    // where the lexer is
 	marks  []mark
 	parent *source // that includes it
+	text   bool    // it is that of include(text=)
 	depth  int     // how many do
 	yaml   bool    // in the YAML form: nothing for the lexer
 	flat   bool    // all of it stands at the first mark

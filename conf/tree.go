@@ -65,6 +65,8 @@ type Param struct {
 	Values   []string
 	Array    bool
 	ValuePos Pos
+
+	written string // in a directive, if that is not the value
 }
 
 // If is if … then … else …

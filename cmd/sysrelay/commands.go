@@ -41,6 +41,7 @@ func commands() []subcommand {
 		checkSubcommand(),
 		explainSubcommand(),
 		fmtSubcommand(),
+		convertSubcommand(),
 		{name: "queue", synopsis: "COMMAND DIR", summary: "look into a disk queue, and repair it", run: queueCommand},
 		{name: "help", synopsis: "[MODULE]", summary: "parameters of a module, or the list of modules", run: helpCommand},
 		{name: "version", summary: "show the version", run: versionCommand},

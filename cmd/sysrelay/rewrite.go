@@ -26,6 +26,53 @@ and the lines made of an object or a condition stay. The file means what it mean
 	}
 }
 
+func convertSubcommand() subcommand {
+	return subcommand{
+		name: "convert", synopsis: "[-w] [-d] [-r] FILE", summary: "turn legacy directives into RainerScript",
+		flags: []commandFlag{
+			{"--write", "-w", "", "write the file in place, if it changes"},
+			{"--diff", "-d", "", "show what changes"},
+			{"--recursive", "-r", "", "the files it includes, too, each by itself"},
+			{"--quiet", "-q", "", "do not say which directives stay, and why"},
+		},
+		detail: `Directives become global(), module(), input(), template(), main_queue(), ruleset() and parameters of action(). Selectors
+with a simple action stay as they are. Comments stay at their statements. Everything that is included is read, so that
+directives of one file that have a say in another stay where they are. What is written is read again and compared: it means what
+the configuration meant, or nothing is converted. A file with errors is refused; one that is included by another is
+converted with it, by -r. One thing changes: a queue of $ActionQueueType that is full waits 50 ms for room where its input
+cannot wait, that of an action() 2 s (queue.timeoutEnqueue).
+`,
+		run: convertCommand,
+	}
+}
+
+func convertCommand(v *invocation) int {
+	if err := v.parse(1); err != nil {
+		return v.misused(err)
+	}
+	files, err := conf.Convert(v.args[0])
+	if err != nil {
+		return v.refused(err)
+	}
+	if !v.has("--recursive") {
+		files = files[:1]
+	}
+	for _, f := range files {
+		if len(files) > 1 && !v.has("--write") && !v.has("--diff") {
+			fmt.Fprintf(v.stdout, "##### %s\n", f.Name)
+		}
+		if err := v.deliver(f.Name, f.Old, f.Text); err != nil {
+			return v.refused(err)
+		}
+		for _, k := range f.Kept {
+			if !v.has("--quiet") {
+				fmt.Fprintf(v.stderr, "%s:%d: %s\n", k.File, k.Pos.Line, k.Msg)
+			}
+		}
+	}
+	return 0
+}
+
 // rewrite is what commands have in common that make a new text of a file: it is
 // shown, compared, or written.
 func (v *invocation) rewrite(f func(name string, text []byte) ([]byte, error)) int {

@@ -42,3 +42,30 @@ func TestFmtCommand(t *testing.T) {
 		t.Errorf("a file that cannot be read: exit code %d, %s", code, errs)
 	}
 }
+
+func TestConvertCommand(t *testing.T) {
+	included := config(t, "$UDPServerRun 514\n*.* @@host\n")
+	main := config(t, "$ModLoad imudp\n$AllowedSender UDP, 127.0.0.1\n$IncludeConfig "+included+"\n*.* ~\n")
+	want := "module(load=\"imudp\")\n$AllowedSender UDP, 127.0.0.1\ninclude(file=\"" + included + "\")\n*.* stop\n"
+	code, out, errs := call("sysrelay", "convert", main)
+	if code != 0 || out != want || !strings.HasSuffix(errs, "t.conf:2: $AllowedSender stays: it has no counterpart\n") {
+		t.Errorf("exit code %d, %q, %s", code, out, errs)
+	}
+	if code, out, errs := call("sysrelay", "convert", "-q", "-r", "-d", main); code != 0 || errs != "" ||
+		!strings.Contains(out, "+module(load=\"imudp\")") || !strings.Contains(out, "+input(type=\"imudp\" port=\"514\")") {
+		t.Errorf("exit code %d, %s%s", code, out, errs)
+	}
+	if code, out, _ := call("sysrelay", "convert", "-w", "-r", main); code != 0 || out != "" {
+		t.Errorf("exit code %d, %s", code, out)
+	}
+	if got, _ := os.ReadFile(main); string(got) != want {
+		t.Errorf("wrote %q", got)
+	}
+	if got, _ := os.ReadFile(included); string(got) != "input(type=\"imudp\" port=\"514\")\n*.* @@host\n" {
+		t.Errorf("wrote %q", got)
+	}
+	code, out, errs = call("sysrelay", "convert", config(t, "$UDPServerRun 514\n"))
+	if code != 1 || out != "" || !strings.Contains(errs, "imudp, which is not loaded") {
+		t.Errorf("a file with errors: exit code %d, %s%s", code, out, errs)
+	}
+}
