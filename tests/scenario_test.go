@@ -35,6 +35,9 @@ func testMain(m *testing.M) int {
 	args := []string{"build", "-o", sysrelay}
 	if raceEnabled {
 		args = append(args, "-race", "-tags", "invariants")
+		// The race detector makes every process sleep a second before it ends, in case
+		// another thread is about to report something.
+		os.Setenv("GORACE", "atexit_sleep_ms=0 "+os.Getenv("GORACE"))
 	}
 	build := exec.Command("go", append(args, "sysrelay/cmd/sysrelay")...)
 	build.Stderr = os.Stderr
