@@ -58,6 +58,7 @@ func New(cfg *conf.Config, o Options) (*Engine, error) {
 	b.compileRulesets()
 	b.checkElsewhere()
 	b.makeInputs()
+	b.makeStats()
 	b.bindDiag()
 	b.unsupportedObjects()
 	return e, b.errs.ErrorOrNil()

@@ -141,8 +141,10 @@ func (d *diag) answer(ctx context.Context, request string) string {
 	case "awaitlookuptablereload":
 		return "no pending lookup-table reloads found"
 	case "blockstatsreporting":
+		d.engine.stats.block()
 		return "next stats reporting call will be blocked"
 	case "awaitstatsreport":
+		d.engine.stats.unblock(ctx, strings.HasPrefix(strings.ToLower(args), "block_again"))
 		return "stats reporting was unblocked"
 	case "enabledebug":
 		return "debug enabled"

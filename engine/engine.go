@@ -55,6 +55,7 @@ type Engine struct {
 	diag    *diag // nil unless the configuration loads imdiag
 
 	tables      map[string]lookupTable
+	stats       *impstats // nil unless the configuration loads it
 	dynStats    []*filter.DynStats
 	percentiles []*filter.PercentileStats
 	rulesets    map[string]*ruleset // by lower-case name

@@ -184,6 +184,9 @@ func (b *builder) moduleParams(name string) []any {
 	if name == "imdiag" {
 		into = append(into, &DiagParams{})
 	}
+	if name == "impstats" {
+		into = append(into, &StatsParams{})
+	}
 	return into
 }
 
@@ -248,7 +251,7 @@ func outputNames() (names []string) {
 }
 
 func moduleNames() []string {
-	names := append(outputNames(), "fmhash", "fmpcre", "fmunflatten", "imdiag", "omruleset")
+	names := append(outputNames(), "fmhash", "fmpcre", "fmunflatten", "imdiag", "impstats", "omruleset")
 	names = append(names, parserModules()...)
 	names = append(names, modifierNames()...)
 	for _, k := range inputKinds() {

@@ -7,6 +7,7 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -244,6 +245,7 @@ type processLimits struct {
 	deps   Deps
 	ledger *message.Ledger
 	rates  map[int]*processRate
+	known  atomic.Int64 // how many there are
 }
 
 type processRate struct {
@@ -292,6 +294,7 @@ func (l *processLimits) allow(c credentials, text []byte, from message.Origin) b
 		exe, _ := os.Readlink("/proc/" + strconv.Itoa(c.pid) + "/exe")
 		r = &processRate{name: fmt.Sprintf("imuxsock[pid: %d, name: %s]", c.pid, exe)}
 		l.rates[c.pid] = r
+		l.known.Store(int64(len(l.rates)))
 	}
 	r.last = now
 	l.tell(r, r.Next(now, v.interval), v)
@@ -329,6 +332,7 @@ func (l *processLimits) forget(pid int, v *rateValues) {
 	if r := l.rates[pid]; r != nil {
 		l.tell(r, r.Missed, v)
 		delete(l.rates, pid)
+		l.known.Store(int64(len(l.rates)))
 	}
 }
 
@@ -336,6 +340,14 @@ func (l *processLimits) tell(r *processRate, missed int64, v *rateValues) {
 	if missed > 0 {
 		l.deps.Log(severityInfo, fmt.Sprintf("%s: %d messages lost due to rate-limiting (%d allowed within %d seconds)", r.name, missed, v.burst, v.interval))
 	}
+}
+
+// len is how many processes are remembered.
+func (l *processLimits) len() int64 {
+	if l == nil {
+		return 0
+	}
+	return l.known.Load()
 }
 
 // close reports what has not been told of.

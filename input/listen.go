@@ -56,6 +56,8 @@ type streamListener struct {
 	serve    func(ctx context.Context, c *conn) // and finish it, now or later
 	accepted uint64                             // connections so far; the accept loop's
 	sessions atomic.Int64
+	opened   atomic.Uint64 // sessions, for statistics
+	refused  atomic.Uint64
 	wg       sync.WaitGroup
 	faults   complaints
 	sources  sources
@@ -253,11 +255,13 @@ func (l *streamListener) accept(ctx, work context.Context) {
 func (l *streamListener) admit(ctx, work context.Context, c net.Conn) {
 	if n := l.sessions.Add(1); l.maxSessions > 0 && n > int64(l.maxSessions) {
 		l.sessions.Add(-1)
+		l.refused.Add(1)
 		l.faults.add("too many tcp sessions - dropping incoming request")
 		c.Close()
 		return
 	}
 	l.accepted++
+	l.opened.Add(1)
 	l.wg.Add(1)
 	go l.session(work, &conn{Conn: c, id: l.accepted, stopping: ctx, listener: l})
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"path"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -29,6 +30,8 @@ type dynaFiles struct {
 	front, end *dynaFile // by time of use, the most recent first
 	last       *dynaFile
 	name       []byte
+
+	requests, level0, missed, evicted, most, idle atomic.Int64 // for statistics
 }
 
 // dynaFile is one of them. A file that is closed is forgotten, unless it holds
@@ -79,12 +82,14 @@ func constantSuffix(t message.Template) (string, error) {
 
 // find returns the file of a message, making it known if it is not.
 func (d *dynaFiles) find(m *message.Message) *dynaFile {
+	d.requests.Add(1)
 	d.name = d.tpl.Append(d.name[:0], m)
 	// as rsyslog: a name ends where C would end it.
 	if i := bytes.IndexByte(d.name, 0); i >= 0 {
 		d.name = d.name[:i]
 	}
 	if d.last != nil && d.last.name == string(d.name) {
+		d.level0.Add(1)
 		return d.last
 	}
 	f := d.byName[string(d.name)]
@@ -104,6 +109,8 @@ func (d *dynaFiles) add(name string) *dynaFile {
 	f.where = func() (place, error) { return d.place(name) }
 	f.tidier = d.tidier
 	d.byName[name] = f
+	d.missed.Add(1)
+	d.most.Store(max(d.most.Load(), int64(len(d.byName))))
 	d.pushFront(f)
 	return f
 }
@@ -161,6 +168,7 @@ func (d *dynaFiles) trim(now time.Time) (err error) {
 	for f := d.end; f != nil && len(d.byName) > d.limit; {
 		prev := f.prev
 		err = errors.Join(err, d.forget(f, now))
+		d.evicted.Add(1)
 		f = prev
 	}
 	return err

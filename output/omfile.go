@@ -333,6 +333,7 @@ func (o *omfile) closeFiles(now time.Time, idle time.Duration) {
 	for f := o.dyn.front; f != nil; {
 		next := f.next
 		if now.Sub(f.used) >= idle {
+			o.dyn.idle.Add(1)
 			if err := o.dyn.forget(f, now); err != nil {
 				o.log(severityError, err.Error())
 			}

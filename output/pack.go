@@ -92,7 +92,7 @@ func (s *stream) writeOut(ctx context.Context, flush bool) error {
 // writeSome writes what has come out of the packer by itself.
 func (s *stream) writeSome(ctx context.Context) error {
 	n, err := s.writeBytes(ctx, s.pack.out.Bytes())
-	s.sent += int64(n)
+	s.count(n)
 	s.pack.out.Reset()
 	return err
 }

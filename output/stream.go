@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -61,6 +62,8 @@ type streamOptions struct {
 	unread int  // keep that many bytes that are acknowledged, for a reset
 
 	pack *packing // nil: not compressed
+
+	bytes *atomic.Int64 // counts what was sent, for statistics; may be nil
 }
 
 func newStream(to hostPort, link net.Conn, o streamOptions) (*stream, error) {
@@ -133,6 +136,14 @@ func (s *stream) peek(fd int) error {
 
 var errClosed = errors.New("the peer has closed the connection")
 
+// count counts bytes given to the kernel.
+func (s *stream) count(n int) {
+	s.sent += int64(n)
+	if s.bytes != nil {
+		s.bytes.Add(int64(n))
+	}
+}
+
 // write sends the messages of c from c.from on, and returns how many of all its
 // messages the kernel has taken. Those are acknowledged or in s.unacked.
 func (s *stream) write(ctx context.Context, c *chunk) (int, error) {
@@ -145,7 +156,7 @@ func (s *stream) write(ctx context.Context, c *chunk) (int, error) {
 	}
 	c.at, c.end = s.sent-int64(start), 0
 	n, err := s.writeBytes(ctx, c.buf[start:])
-	s.sent += int64(n)
+	s.count(n)
 	count, _ := c.whole(start + n)
 	if count > c.from {
 		s.unacked = append(s.unacked, c)

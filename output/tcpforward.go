@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"sysrelay/conf"
@@ -39,13 +40,15 @@ type tcpForward struct {
 	srv     *srv   // nil: the configuration names the targets
 	dialing dialer // to any target
 	targets []*target
-	orphans []*chunk // to be sent again
+	named   []hostPort // targets the configuration names
+	orphans []*chunk   // to be sent again
 
 	free                []*chunk
 	freeSize            int
 	lastSize, lastCount int // bytes and messages of the last chunk
 
-	pool pool
+	pool  pool
+	bytes atomic.Int64
 }
 
 // target is one peer.
@@ -68,7 +71,9 @@ type target struct {
 func newTCPForward(p OMFwdParams, secure *conf.TLS, d Deps, w wire) *tcpForward {
 	o := &tcpForward{wire: w, rebind: p.rebind(), log: d.Log, now: d.Env.Now, srv: newSRV(&p, d), dialing: dialer{Dialing: p.Dialing, timeout: dialTimeout, tls: secure, oneWay: true},
 		opts: streamOptions{check: p.CheckConnection, resend: p.ResendUnacked, last: p.ResendLast, unread: int(p.ResendAfterReset), pack: p.packing()}}
-	for i, a := range p.addresses() {
+	o.opts.bytes = &o.bytes
+	o.named = p.addresses()
+	for i, a := range o.named {
 		t := &target{dialer: o.dialing.of(a)}
 		if p.PoolMode == "failover" {
 			t.tier = i

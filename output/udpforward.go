@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -35,6 +36,7 @@ type udpForward struct {
 	resolved time.Time
 	count    int // messages since then
 	batch    lines
+	bytes    atomic.Int64
 	cut      int // messages cut since the last report
 	cutAt    time.Time
 }
@@ -55,6 +57,9 @@ func (o *udpForward) Write(ctx context.Context, v message.View) (n int, err erro
 		}
 		o.fill(v.Slice(n, upto))
 		k, err := o.send(ctx)
+		if k > 0 {
+			o.bytes.Add(int64(o.batch.ends[k-1]))
+		}
 		n += k
 		o.count += k
 		if err != nil {
