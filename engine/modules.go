@@ -2,6 +2,7 @@ package engine
 
 import (
 	"slices"
+	"strings"
 
 	"sysrelay/conf"
 	"sysrelay/input"
@@ -38,6 +39,7 @@ func inputKinds() []inputKind {
 		withLoad(inputOf("imuxsock", input.NewIMUXSock), loadOf("imuxsock", input.NewSystemSocket)),
 		inputOf("imfile", input.NewIMFile),
 		loadOf("imklog", input.NewIMKLog),
+		withLoad(inputOf("imjournal", input.NewIMJournal), unlessMain(loadOf("imjournal", input.NewJournal))),
 		loadOf("immark", input.NewIMMark),
 	}
 }
@@ -116,6 +118,21 @@ func loadOf[M any](name string, make func(M, input.Deps) (input.Input, error)) i
 func withLoad(objects, module inputKind) inputKind {
 	objects.load = module.load
 	return objects
+}
+
+// unlessMain is a module that does not receive by itself when one of its input()
+// objects says main="on".
+func unlessMain(k inputKind) inputKind {
+	load := k.load
+	k.load = func(b *builder, module *conf.Object) (input.Input, error) {
+		for _, o := range b.objects("input") {
+			if conf.ModuleName(o.Value("type")) == k.name && strings.EqualFold(o.Value("main"), "on") {
+				return nil, nil
+			}
+		}
+		return load(b, module)
+	}
+	return k
 }
 
 func (b *builder) inputDeps() input.Deps {

@@ -40,18 +40,18 @@ func (e *Engine) buckets(reset bool) []message.Counters {
 	percentile := message.Counters{Name: "global", Origin: "percentile", Free: true}
 	var buckets []message.Counters
 	for _, d := range e.dynStats {
-		dyn.Values = append(dyn.Values, metrics(d.Own(reset))...)
-		buckets = append(buckets, message.Counters{Name: d.Name(), Origin: "dynstats.bucket", Free: true, Values: metrics(d.Metrics(reset))})
+		dyn.Values = append(dyn.Values, levels(d.Own(reset))...)
+		buckets = append(buckets, message.Counters{Name: d.Name(), Origin: "dynstats.bucket", Free: true, Values: levels(d.Metrics(reset))})
 	}
 	for _, p := range e.percentiles {
-		percentile.Values = append(percentile.Values, metrics(p.Own(reset))...)
-		buckets = append(buckets, message.Counters{Name: p.Name(), Origin: "percentile.bucket", Free: true, Values: metrics(p.Metrics(reset))})
+		percentile.Values = append(percentile.Values, levels(p.Own(reset))...)
+		buckets = append(buckets, message.Counters{Name: p.Name(), Origin: "percentile.bucket", Free: true, Values: levels(p.Metrics(reset))})
 	}
 	return append([]message.Counters{dyn, percentile}, buckets...)
 }
 
-// metrics are levels to impstats: the buckets reset them themselves.
-func metrics(list []filter.Metric) []message.Counter {
+// levels are what buckets report. It is never reset by impstats: they reset them themselves.
+func levels(list []filter.Metric) []message.Counter {
 	values := make([]message.Counter, 0, len(list))
 	for _, m := range list {
 		values = append(values, message.Level(m.Name, m.Value))

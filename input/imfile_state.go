@@ -142,18 +142,19 @@ func (d *stateDir) save(name, filename string, offset int64, head []byte) error 
 	text := append([]byte(`{ "filename": `), message.StringValue(filename).AppendJSON(nil, message.JSONSpaced)...)
 	text = fmt.Appendf(text, `, "prev_was_nl": 0, "curr_offs": %d, "strt_offs": %d, "sysrelay_head": %d, "sysrelay_hash": "%s" }`,
 		offset, offset, len(head), headSum(head))
-	return d.replace(name, text)
+	return replaceFile(d.file(name), text, 0o600, d.sync)
 }
 
-func (d *stateDir) replace(name string, text []byte) (err error) {
-	path := d.file(name)
+// replaceFile writes a small file that is whole at any time, and on disk if sync
+// is true.
+func replaceFile(path string, text []byte, mode os.FileMode, sync bool) (err error) {
 	tmp := path + ".tmp"
-	f, err := os.OpenFile(tmp, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	f, err := os.OpenFile(tmp, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, mode)
 	if err != nil {
 		return err
 	}
 	_, err = f.Write(text)
-	if err == nil && d.sync {
+	if err == nil && sync {
 		err = f.Sync()
 	}
 	err = errors.Join(err, f.Close())
