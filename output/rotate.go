@@ -83,7 +83,8 @@ func (f *logFile) rotateByCommand(now time.Time) error {
 }
 
 // runLimitCommand runs the command.
-// as rsyslog: it is a program and its arguments, no shell.
+// as rsyslog: there is no shell. Its parameters are separated by blanks; rsyslogd
+// makes one of all of them.
 func (f *logFile) runLimitCommand() error {
 	ctx, cancel := context.WithTimeout(context.Background(), rotateTimeout)
 	defer cancel()
