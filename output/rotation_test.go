@@ -371,6 +371,27 @@ func TestTwoActionsRotate(t *testing.T) {
 	}
 }
 
+// TestOthersFollowARotation: what one action has rotated another one writes no
+// more to, not even for a moment.
+func TestOthersFollowARotation(t *testing.T) {
+	d, _ := deps(nil)
+	d.FileLocks = new(FileLocks)
+	p := fileParams()
+	p.File = filepath.Join(t.TempDir(), "log")
+	other, err := NewOMFile(OMFileModule{}, p, d)
+	must(t, err)
+	defer other.Close()
+	p.RotateSize = 10
+	o, err := NewOMFile(OMFileModule{}, p, d)
+	must(t, err)
+	defer o.Close()
+	write(t, other, "1")
+	write(t, o, "2345678")
+	write(t, other, "9")
+	wantFile(t, p.File+".1", "1\n2345678\n")
+	wantFile(t, p.File, "9\n")
+}
+
 // inAll is every line of a file and its rotated ones, the oldest first; those
 // that are compressed are left out.
 func inAll(t *testing.T, file string) (all []string) {
