@@ -9,7 +9,16 @@ require (
 
 require github.com/klauspost/compress v1.20.4
 
-require github.com/dchest/siphash v1.2.3
+require (
+	github.com/dchest/siphash v1.2.3
+	github.com/pion/dtls/v3 v3.1.15
+)
+
+require (
+	github.com/pion/logging v0.2.4 // indirect
+	github.com/pion/transport/v5 v5.0.0 // indirect
+	golang.org/x/crypto v0.48.0 // indirect
+)
 
 require (
 	github.com/hashicorp/errwrap v1.0.0 // indirect

@@ -6,7 +6,9 @@ import (
 
 	"sysrelay/conf"
 	"sysrelay/input"
+	indtls "sysrelay/input/dtls"
 	"sysrelay/output"
+	outdtls "sysrelay/output/dtls"
 	"sysrelay/queue"
 )
 
@@ -36,6 +38,7 @@ func inputKinds() []inputKind {
 		inputOf("imtcp", input.NewIMTCP),
 		inputOf("imptcp", input.NewIMPTCP),
 		inputOf("imrelp", input.NewIMRELP),
+		inputOf("imdtls", indtls.New),
 		withLoad(inputOf("imuxsock", input.NewIMUXSock), loadOf("imuxsock", input.NewSystemSocket)),
 		inputOf("imfile", input.NewIMFile),
 		loadOf("imklog", input.NewIMKLog),
@@ -46,6 +49,7 @@ func inputKinds() []inputKind {
 
 func outputKinds() []outputKind {
 	return []outputKind{
+		outputOf("omdtls", outdtls.New),
 		outputOf("omfile", output.NewOMFile),
 		outputOf("omfwd", output.NewOMFwd),
 		outputOf("omjournal", output.NewOMJournal),

@@ -19,8 +19,10 @@ var arrows = map[string][]string{
 	"filter/modify": {"message"},
 	"input":         {"conf", "message", "input/relp"},
 	"input/relp":    {},
+	"input/dtls":    {"conf", "input", "message"},
+	"output/dtls":   {"conf", "message", "output"},
 	"output":        {"conf", "message", "queue", "input/relp"},
-	"engine":        {"conf", "message", "queue", "queue/disk", "filter", "filter/modify", "input", "output"},
+	"engine":        {"conf", "message", "queue", "queue/disk", "filter", "filter/modify", "input", "input/dtls", "output/dtls", "output"},
 	"cmd/package":   {},
 	"cmd/sysrelay":  {"conf", "engine", "message", "queue", "queue/disk"},
 }
