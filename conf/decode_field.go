@@ -10,6 +10,15 @@ import (
 
 // field is one tagged field of a struct.
 type field struct {
+	*fieldTag
+	given bool
+
+	value reflect.Value // the field, or the Value of its Opt
+	isSet reflect.Value // the Given of its Opt, if it is one
+}
+
+// fieldTag is what a field's tags say.
+type fieldTag struct {
 	name     string
 	aliases  []string
 	typ      string // the type= option
@@ -19,10 +28,6 @@ type field struct {
 	enum     []string
 	min, max *int64
 	required bool
-	given    bool
-
-	value reflect.Value // the field, or the Value of its Opt
-	isSet reflect.Value // the Given of its Opt, if it is one
 }
 
 // tagCache keeps what the tags of structs say: a configuration may have ten
@@ -32,7 +37,7 @@ type tagCache map[reflect.Type][]tagged
 // tagged is a field by its place in the struct, without a value.
 type tagged struct {
 	index []int
-	field field
+	field fieldTag
 }
 
 // fieldsOf returns the tagged fields of the struct that into points at.
@@ -49,11 +54,11 @@ func (c tagCache) fieldsOf(into any) []*field {
 			c[v.Type()] = tags
 		}
 	}
-	all := make([]*field, len(tags))
+	block, all := make([]field, len(tags)), make([]*field, len(tags))
 	for i := range tags {
-		f := tags[i].field
-		f.bind(v.FieldByIndex(tags[i].index))
-		all[i] = &f
+		all[i] = &block[i]
+		all[i].fieldTag = &tags[i].field
+		all[i].bind(v.FieldByIndex(tags[i].index))
 	}
 	return all
 }
@@ -74,9 +79,9 @@ func structTags(t reflect.Type, at []int, all []tagged) []tagged {
 }
 
 // newField reads the tags of a field. A wrong tag is a mistake in the program.
-func newField(sf reflect.StructField, tag string) field {
+func newField(sf reflect.StructField, tag string) fieldTag {
 	options := strings.Split(tag, ",")
-	f := field{name: options[0], def: sf.Tag.Get("default"), doc: sf.Tag.Get("doc"), status: sf.Tag.Get("status")}
+	f := fieldTag{name: options[0], def: sf.Tag.Get("default"), doc: sf.Tag.Get("doc"), status: sf.Tag.Get("status")}
 	if a := sf.Tag.Get("alias"); a != "" {
 		f.aliases = strings.Split(a, ",")
 	}
@@ -100,7 +105,7 @@ func newField(sf reflect.StructField, tag string) field {
 			panic(fmt.Sprintf("conf: field %s: unknown option %q", sf.Name, option))
 		}
 	}
-	probe := f
+	probe := field{fieldTag: &f}
 	if probe.bind(reflect.New(sf.Type).Elem()); probe.typeName() == "" {
 		panic(fmt.Sprintf("conf: field %s: no parameter can have type %s", sf.Name, probe.value.Type()))
 	}

@@ -139,9 +139,10 @@ func (x expr) asBool() boolFunc {
 // selector evaluates x, which depends on the PRI alone, for every PRI.
 func (x expr) selector() *Selector {
 	s, n, e := new(Selector), x.asNumber(), eval{mark: new(mark)}
+	var m message.Message
 	for pri := range facilities * 8 {
 		e.begin(e.mark)
-		m := message.Message{PRI: uint16(pri), Flags: message.Parsed}
+		m = message.Message{PRI: uint16(pri), Flags: message.Parsed}
 		if n(&e, &m) != 0 {
 			s[pri>>3] |= 1 << (pri & 7)
 		}
