@@ -49,7 +49,7 @@ func actionWarnings() []WarningKind {
 		{ID: "tls-anonymous", Severity: conf.Warning,
 			About: "TLS that does not check who the peer is",
 			Why:   "whoever is in between can read and change everything: anon encrypts, but does not authenticate",
-			Fix:   `use x509/name with the names of permitted peers`,
+			Fix:   `use x509/name (RELP: tls.authMode="name") with the names of permitted peers`,
 			find:  tlsAnonymous},
 		{ID: "sender-names-file", Severity: conf.Warning,
 			About: "file name made of what the sender wrote",
@@ -190,6 +190,10 @@ func tlsAnonymous(l *linter) {
 			if strings.EqualFold(o.Value(name), "anon") {
 				l.warn("tls-anonymous", at(o, name), "%s of %s is anon", name, o)
 			}
+		}
+		// as rsyslog: RELP checks nobody unless it is told to.
+		if on(o, "tls") && o.Value("tls.authMode") == "" {
+			l.warn("tls-anonymous", at(o, "tls"), "%s uses TLS without tls.authMode", o)
 		}
 	}
 }

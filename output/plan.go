@@ -121,7 +121,7 @@ func (w *wire) planned(m *message.Message) []byte {
 
 // Plan implements planner.
 func (o *omrelp) Plan(m *message.Message) Plan {
-	return Plan{Kind: "relp", To: o.to.shown(), Data: o.Render(nil, m)}
+	return Plan{Kind: sealedKind("relp", o.dialer), To: o.to.shown(), Data: o.Render(nil, m)}
 }
 
 // Plan implements planner.
@@ -144,4 +144,40 @@ func (o *omusrmsg) Plan(m *message.Message) Plan {
 		p.To = "everybody who is logged in"
 	}
 	return p
+}
+
+// sealedKind says of a protocol whether it goes over TLS.
+func sealedKind(protocol string, d dialer) string {
+	if d.tls == nil {
+		return protocol
+	}
+	return protocol + " over TLS"
+}
+
+// Plan implements planner.
+func (o *omprog) Plan(m *message.Message) Plan {
+	var l lines
+	l.buf = o.tpl.Append(l.buf, m)
+	l.end(true)
+	return Plan{Kind: "program", To: o.p.Binary, Data: l.buf}
+}
+
+// Plan implements planner.
+func (o *omshell) Plan(m *message.Message) Plan {
+	return Plan{Kind: "program", To: o.program, Data: o.Render(nil, m)}
+}
+
+// Plan implements planner.
+func (o *omuxsock) Plan(m *message.Message) Plan {
+	return Plan{Kind: "socket", To: o.target.Socket, Data: o.Render(nil, m)}
+}
+
+// Plan implements planner.
+func (o *omjournal) Plan(m *message.Message) Plan {
+	return Plan{Kind: "journal", To: o.path, Data: o.Render(nil, m)}
+}
+
+// Plan implements planner.
+func (o *ommail) Plan(m *message.Message) Plan {
+	return Plan{Kind: "mail", To: strings.Join(o.p.To, ", "), Data: o.Render(nil, m)}
 }
