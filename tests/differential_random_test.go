@@ -9,8 +9,8 @@ import (
 	"testing"
 )
 
-// TestDifferentialRandom has both daemons evaluate random expressions. The seeds are
-// fixed; RANDOM_SEEDS=100-200 tries others.
+// TestDifferentialRandom has both daemons evaluate random expressions and templates.
+// The seeds are fixed; RANDOM_SEEDS=100-200 tries others.
 func TestDifferentialRandom(t *testing.T) {
 	from, to := 1, 8
 	if s := os.Getenv("RANDOM_SEEDS"); s != "" {
@@ -19,9 +19,13 @@ func TestDifferentialRandom(t *testing.T) {
 		}
 	}
 	for seed := from; seed <= to; seed++ {
-		t.Run(strconv.Itoa(seed), func(t *testing.T) {
+		t.Run("expressions-"+strconv.Itoa(seed), func(t *testing.T) {
 			t.Parallel()
 			randomCase(uint64(seed)).compare(t)
+		})
+		t.Run("templates-"+strconv.Itoa(seed), func(t *testing.T) {
+			t.Parallel()
+			randomTemplates(uint64(seed)).compare(t)
 		})
 	}
 }
