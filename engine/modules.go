@@ -42,6 +42,7 @@ func inputKinds() []inputKind {
 		withLoad(inputOf("imuxsock", input.NewIMUXSock), loadOf("imuxsock", input.NewSystemSocket)),
 		inputOf("imfile", input.NewIMFile),
 		loadOf("imklog", input.NewIMKLog),
+		loadOf("imkmsg", input.NewIMKMsg),
 		withLoad(inputOf("imjournal", input.NewIMJournal), unlessMain(loadOf("imjournal", input.NewJournal))),
 		loadOf("immark", input.NewIMMark),
 	}

@@ -13,7 +13,7 @@ type IMMarkModule struct {
 	Interval int    `conf:"interval" default:"1200" doc:"Seconds between marks; 0 is never." status:"full"`
 	Text     string `conf:"markmessagetext" default:"-- MARK --" doc:"The message." status:"full"`
 	UseFlag  bool   `conf:"use.markflag" default:"on" doc:"Mark messages are skipped by actions that have written recently." status:"full"`
-	Syslog   bool   `conf:"use.syslogcall" doc:"Send it through the system's log." status:"none"`
+	Syslog   bool   `conf:"use.syslogcall" doc:"Accepted; marks go through the rules in any case." status:"full"`
 }
 
 // NewIMMark makes the input that loading immark means.
