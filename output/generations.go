@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"slices"
 	"strconv"
@@ -16,8 +17,9 @@ import (
 
 // place is where a file's rotated files are: beside it.
 type place struct {
-	dir  int // descriptor of the directory
-	base string
+	dir   int // descriptor of the directory
+	base  string
+	dates bool // files are named by date; those with numbers are from before, and older
 }
 
 func (p place) close() { unix.Close(p.dir) }
@@ -43,8 +45,8 @@ const dateNames = "20060102-150405"
 // makeWay gives the name that the current file is to get. With numbers, older
 // files move up by one, the oldest first, into the first number that is free:
 // whatever happens in between, none is ever replaced.
-func (p place) makeWay(byDate bool, now time.Time) (string, error) {
-	if byDate {
+func (p place) makeWay(now time.Time) (string, error) {
+	if p.dates {
 		return p.dateName(now)
 	}
 	type move struct{ from, to string }
@@ -73,26 +75,22 @@ func (p place) makeWay(byDate bool, now time.Time) (string, error) {
 func (p place) numbered(n int) string { return p.base + "." + strconv.Itoa(n) }
 
 // dateName is the present time; what is rotated more than once in a second is
-// counted.
+// counted. It comes after all names there are, also when the clock was set back:
+// which file is the newest must be seen from the names.
 func (p place) dateName(now time.Time) (string, error) {
-	name := p.base + "-" + now.Format(dateNames)
-	for n := 1; ; n++ {
-		taken, err := p.taken(name)
-		if err != nil || !taken {
-			return name, err
-		}
-		name = fmt.Sprintf("%s-%s-%03d", p.base, now.Format(dateNames), n)
+	all, _, err := p.list()
+	if err != nil {
+		return "", err
 	}
-}
-
-// taken says whether a generation is there, compressed or not.
-func (p place) taken(name string) (bool, error) {
-	for _, ext := range extensions {
-		if there, err := p.exists(name + ext); there || err != nil {
-			return there, err
-		}
+	at, err := time.Parse(dateNames, now.Format(dateNames))
+	if err != nil {
+		return "", err
 	}
-	return false, nil
+	if len(all) == 0 || all[0].key[0] < at.Unix() {
+		return p.base + "-" + at.Format(dateNames), nil
+	}
+	newest := time.Unix(all[0].key[0], 0).UTC()
+	return fmt.Sprintf("%s-%s-%03d", p.base, newest.Format(dateNames), all[0].key[1]+1), nil
 }
 
 func (p place) exists(name string) (bool, error) {
@@ -162,7 +160,11 @@ func (p place) parse(name string, g *generation) bool {
 		return false
 	case rest[0] == '.':
 		n, ok := digits(rest[1:])
+		// Names of the other kind are from before the configuration was changed.
 		g.key[0] = -n
+		if !p.dates {
+			g.key[0] = math.MaxInt64 - n
+		}
 		return ok && n > 0 && rest[1] != '0'
 	case rest[0] == '-' && len(rest) > len(dateNames):
 		at, err := time.Parse(dateNames, rest[1:len(dateNames)+1])

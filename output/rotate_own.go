@@ -95,6 +95,7 @@ func (f *logFile) moveAway(now time.Time) error {
 		return err
 	}
 	defer p.close()
+	p.dates = f.spec.rotation.dates
 	var st unix.Stat_t
 	err = unix.Fstatat(p.dir, p.base, &st, unix.AT_SYMLINK_NOFOLLOW)
 	if errors.Is(err, unix.ENOENT) || err == nil && f.id != (fileID{st.Dev, st.Ino}) {
@@ -119,7 +120,7 @@ func (f *logFile) moveAway(now time.Time) error {
 func (f *logFile) rename(p place, now time.Time) error {
 	f.locks.names.Lock()
 	defer f.locks.names.Unlock()
-	to, err := p.makeWay(f.spec.rotation.dates, now.In(f.spec.location))
+	to, err := p.makeWay(now.In(f.spec.location))
 	if err != nil {
 		return err
 	}
@@ -142,7 +143,7 @@ func staticPlace(name string) (place, error) {
 		return place{}, rootCause(err)
 	}
 	fd, err := openFile(filepath.Dir(real), unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
-	return place{fd, filepath.Base(real)}, err
+	return place{dir: fd, base: filepath.Base(real)}, err
 }
 
 // place is where the rotated files of a file named by messages are.
@@ -160,5 +161,5 @@ func (d *dynaFiles) place(name string) (place, error) {
 	}
 	defer unix.Close(base)
 	fd, err := resolve(base, filepath.Dir(rel), unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
-	return place{fd, filepath.Base(rel)}, err
+	return place{dir: fd, base: filepath.Base(rel)}, err
 }

@@ -137,7 +137,7 @@ func TestRotateByTime(t *testing.T) {
 	now.advance(24 * time.Hour)
 	write(t, o, "five")
 	write(t, o, "six")
-	wantFiles(t, file, "log log-20260505-030000 log-20260505-030000-001 log-20260506-030000")
+	wantFiles(t, file, "log log-20260505-030000 log-20260506-030000 log-20260506-030000-001")
 }
 
 // TestRotationIsMadeUpFor: the daemon is down when it is time.
@@ -326,6 +326,25 @@ func TestGap(t *testing.T) {
 	wantFile(t, file+".2", "1")
 	wantFile(t, file+".3.gz", "2.gz")
 	wantFile(t, file+".4", "4")
+}
+
+// TestNewestByDate: the file rotated last is the newest by its name, whatever the
+// clock said, and stays as it is.
+func TestNewestByDate(t *testing.T) {
+	o, file, now, _ := rotated(t, func(p *OMFileParams) { p.RotateSize, p.Names, p.Compress, p.KeepCount = 5, "date", "gzip", 2 })
+	o.spec.location = time.UTC
+	now.now = time.Date(2026, 5, 5, 12, 0, 0, 0, time.UTC)
+	must(t, os.WriteFile(file+".1", []byte("of before"), 0o600))
+	for _, m := range []string{"1111", "2222", "3333"} {
+		write(t, o, m)
+		o.tidier.wait()
+		now.advance(-time.Hour)
+	}
+	wantFiles(t, file, "log log-20260505-120000-001.gz log-20260505-120000-002")
+	wantFile(t, file+"-20260505-120000-002", "3333\n")
+	now.advance(24 * time.Hour)
+	write(t, o, "4444")
+	wantFile(t, file+"-20260506-090000", "4444\n")
 }
 
 // TestTwoActionsRotate: two actions with the same file share its rotation.

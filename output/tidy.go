@@ -127,6 +127,7 @@ func (t *tidier) tidy(job tidyJob) error {
 		return err
 	}
 	defer p.close()
+	p.dates = t.rotation.dates
 	all, tmp, err := p.list()
 	if err != nil {
 		return err
