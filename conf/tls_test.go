@@ -6,6 +6,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"path/filepath"
@@ -13,6 +14,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"sysrelay/tests/certs"
@@ -617,4 +619,46 @@ func TestTLSAnswersDoNotWait(t *testing.T) {
 	if err != errNotReading {
 		t.Errorf("error %v", err)
 	}
+}
+
+// TestSlowHandshakes: who does its part of the handshake too slowly is cut off,
+// however it goes about it, and so is a server that never answers.
+func TestSlowHandshakes(t *testing.T) {
+	r := newRing(t)
+	cert, key := certs.New(nil, certs.Options{CN: "s"}).Write(r.dir, "s")
+	p := StreamDriver{Mode: number(1), AuthMode: str("anon"), StreamFiles: StreamFiles{CertFile: str(cert), KeyFile: str(key)}}
+	server, err := r.StreamTLS("test", true, p, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	client, err := r.StreamTLS("test", false, p, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Load()
+	r.Now = nil
+	synctest.Test(t, func(t *testing.T) {
+		began := time.Now()
+		a, b := net.Pipe()
+		go func() { // one byte of a long hello a second
+			a.Write([]byte("\x16\x03\x01\x40\x00"))
+			for {
+				if _, err := a.Write([]byte{1}); err != nil {
+					return
+				}
+				time.Sleep(time.Second)
+			}
+		}()
+		_, err := server.Server(t.Context(), b, nil)
+		wantError(t, "slow client", err, "it was not done in 10s")
+		a.Close()
+		c, d := net.Pipe()
+		go io.Copy(io.Discard, d)
+		_, err = client.Client(t.Context(), c, "s")
+		wantError(t, "silent server", err, "it was not done in 10s")
+		d.Close()
+		if took := time.Since(began); took != 2*HandshakeTime {
+			t.Errorf("it took %v", took)
+		}
+	})
 }

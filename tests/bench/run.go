@@ -64,6 +64,9 @@ func run(w workload, s system, dir, profile string) (result, error) {
 	if profile != "" {
 		os.Setenv("SYSRELAY_CPUPROFILE", filepath.Join(profile, w.name+".prof"))
 	}
+	if w.tls {
+		writeIdentities(dir)
+	}
 	p, err := startProcess(s, conf, dir)
 	if err != nil {
 		return result{}, err
@@ -72,7 +75,7 @@ func run(w workload, s system, dir, profile string) (result, error) {
 	if err := p.waitPort(port); err != nil {
 		return result{}, err
 	}
-	senders, err := dialAll(w, port)
+	senders, err := dialAll(w, port, dir)
 	if err != nil {
 		return result{}, err
 	}
@@ -146,7 +149,7 @@ type senders struct {
 	rate   int
 }
 
-func dialAll(w workload, port int) (*senders, error) {
+func dialAll(w workload, port int, dir string) (*senders, error) {
 	s := &senders{udp: w.udp, rate: w.rate}
 	network, addr := "tcp", fmt.Sprintf("127.0.0.1:%d", port)
 	if w.udp {
@@ -157,6 +160,11 @@ func dialAll(w workload, port int) (*senders, error) {
 		conn, err := net.Dial(network, addr)
 		if err != nil {
 			return nil, err
+		}
+		if w.tls {
+			if conn, err = secure(conn, dir); err != nil {
+				return nil, err
+			}
 		}
 		if w.relp {
 			if conn, err = openRELP(conn); err != nil {
@@ -174,6 +182,11 @@ func dialAll(w workload, port int) (*senders, error) {
 		conn, err := net.Dial(network, addr)
 		if err != nil {
 			return nil, err
+		}
+		if w.tls {
+			if conn, err = secure(conn, dir); err != nil {
+				return nil, err
+			}
 		}
 		s.idle = append(s.idle, conn)
 	}

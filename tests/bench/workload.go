@@ -26,6 +26,7 @@ type workload struct {
 	octets      bool // RFC 5424, octet-counted
 	toTCP       bool // the sink is a collector, not a file
 	noFloor     bool // a plain copier says nothing here
+	tls         bool // sent over TLS, with certificates on both sides
 	relp        bool // sent over RELP; done when everything is answered
 	outage      bool // the collector comes up when everything is answered
 	ramp        bool // the rate is raised until something is lost
@@ -36,6 +37,7 @@ func workloads() []workload {
 	return []workload{
 		{name: "tcp1", about: "TCP to file, 1 connection", conf: "file", messages: 1_000_000, size: 250, conns: 1},
 		{name: "tcp8", about: "TCP to file, 8 connections", conf: "file", messages: 1_600_000, size: 250, conns: 8},
+		{name: "tls8", about: "TLS 1.3 to file, rsyslogd's by GnuTLS, 8 connections", conf: "tlsfile", messages: 800_000, size: 250, conns: 8, tls: true, noFloor: true},
 		{name: "octet", about: "RFC 5424, octet-counted, to file, 8 connections", conf: "file", messages: 1_600_000,
 			size: 250, conns: 8, octets: true, noFloor: true},
 		{name: "forward", about: "TCP to TCP, 8 connections", conf: "forward", messages: 1_000_000, size: 250, conns: 8, toTCP: true},
@@ -49,6 +51,7 @@ func workloads() []workload {
 			size: 250, conns: 8, relp: true, outage: true, toTCP: true, noFloor: true},
 		{name: "outagesync", about: "the same, rsyslogd's synced", conf: "outage-on", messages: 8_000,
 			size: 250, conns: 8, relp: true, outage: true, toTCP: true, noFloor: true},
+		{name: "tlsidle", about: "1,000 TLS connections, 50 of them sending", conf: "tlsfile", messages: 200_000, size: 250, conns: 50, idle: 950, tls: true, noFloor: true},
 		{name: "idle", about: "5,000 connections, 50 of them sending", conf: "file", messages: 500_000, size: 250, conns: 50, idle: 4950},
 	}
 }
@@ -57,8 +60,8 @@ func (w workload) runsOn(s system) bool {
 	switch s.name {
 	case "copier":
 		return !w.noFloor
-	case "syslog-ng": // it knows no RELP
-		return !w.relp
+	case "syslog-ng": // it knows no RELP, and there is no configuration for TLS
+		return !w.relp && !w.tls
 	}
 	return true
 }
