@@ -1,6 +1,7 @@
 package input
 
 import (
+	"compress/zlib"
 	"context"
 	"crypto/tls"
 	"fmt"
@@ -271,5 +272,23 @@ func TestIMRELPOverTLS(t *testing.T) {
 	s.waitTexts(t, "<13>one", "<13>two")
 	tls.Client(dial(t, "tcp", in), &tls.Config{InsecureSkipVerify: true}).HandshakeContext(context.Background())
 	s.waitLog(t, "imrelp imrelp: TLS handshake with 127.0.0.1 failed: peer did not provide a certificate")
+	stop()
+}
+
+// Compressed streams go under TLS, too.
+func TestCompressedOverTLS(t *testing.T) {
+	x := newIdentities(t)
+	s := newSink()
+	in := newTLSInput(t, s, x, func(p *IMTCPParams) { p.StreamCompression.Compression = given("stream:always") })
+	stop := start(t, in, s)
+	c := tls.Client(dial(t, "tcp", in), x.config())
+	z := zlib.NewWriter(c)
+	io.WriteString(z, "<13>one\n<13>two\n")
+	z.Flush()
+	s.waitTexts(t, "<13>one", "<13>two")
+	io.WriteString(z, "<13>three\n")
+	z.Close()
+	c.Close()
+	s.waitTexts(t, "<13>one", "<13>two", "<13>three")
 	stop()
 }
