@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 
 	"sysrelay/tests/certs"
@@ -230,4 +231,55 @@ func TestHAProxy(t *testing.T) {
 
 func tlsClient(c net.Conn, id *certs.Identity) net.Conn {
 	return tls.Client(c, &tls.Config{InsecureSkipVerify: true, Certificates: []tls.Certificate{id.TLS()}})
+}
+
+// TestLegacyTLS: legacy directives on both sides, and a server's certificate that
+// is replaced while a connection is open: it stays open, and new connections see
+// the new certificate after a HUP.
+func TestLegacyTLS(t *testing.T) {
+	w := newTLSWorld(t)
+	head := func(id string) string {
+		return fmt.Sprintf("$ModLoad imtcp\n$DefaultNetstreamDriver gtls\n$DefaultNetstreamDriverCAFile $DIR/ca.pem\n$DefaultNetstreamDriverCertFile $DIR/%s.pem\n$DefaultNetstreamDriverKeyFile $DIR/%[1]s.key\n", id)
+	}
+	secure, plain := w.port(), w.port()
+	r := w.relay("receiver", head("server")+fmt.Sprintf(`$InputTCPServerStreamDriverMode 1
+$InputTCPServerStreamDriverAuthMode x509/name
+$InputTCPServerStreamDriverPermittedPeer *.example.net
+$InputTCPServerRun %s
+$template msg,"%%msg:2:$%%\n"
+:syslogtag, isequal, "t:" $DIR/out;msg
+`, secure))
+	w.connect(secure).Close()
+	w.relay("sender", head("client")+fmt.Sprintf(`$InputTCPServerRun %s
+$ActionSendStreamDriver gtls
+$ActionSendStreamDriverMode 1
+$ActionSendStreamDriverAuthMode x509/name
+$ActionSendStreamDriverPermittedPeer server.example.net
+*.* @@(o)127.0.0.1:%s
+`, plain, secure))
+	c := w.connect(plain)
+	fmt.Fprint(c, "<13>Nov 24 12:00:00 h t: one\n")
+	w.await("out", "one\n")
+
+	served := func() string {
+		c := tlsClient(w.connect(secure), w.client).(*tls.Conn)
+		defer c.Close()
+		if err := c.Handshake(); err != nil {
+			t.Fatal(err)
+		}
+		return c.ConnectionState().PeerCertificates[0].Subject.CommonName
+	}
+	if cn := served(); cn != "server" {
+		t.Errorf("served %s", cn)
+	}
+	certs.New(nil, certs.Options{CN: "new"}).Write(w.dir, "server")
+	if err := r.cmd.Process.Signal(syscall.SIGHUP); err != nil {
+		t.Fatal(err)
+	}
+	if !until(func() bool { return served() == "new" }) {
+		t.Error("the new certificate is not used")
+	}
+	fmt.Fprint(c, "<13>Nov 24 12:00:00 h t: two\n") // over the connection that was there
+	w.await("out", "one\ntwo\n")
+	c.Close()
 }
