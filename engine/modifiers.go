@@ -25,6 +25,8 @@ func modifierKinds() []modifierKind {
 	return []modifierKind{
 		modifierOf("mmanon", modify.NewMMAnon),
 		modifierOf("mmcount", modify.NewMMCount),
+		modifierOf("mmdblookup", modify.NewMMDBLookup),
+		modifierOf("mmexternal", modify.NewMMExternal),
 		modifierOf("mmfields", modify.NewMMFields),
 		modifierOf("mmjsonparse", modify.NewMMJSONParse),
 		modifierOf("mmpstrucdata", modify.NewMMPStrucData),

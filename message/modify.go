@@ -43,3 +43,55 @@ func (m *Message) replaceRawTail(at uint32, b []byte) {
 // TrimMsg drops the first n bytes of MSG and leaves everything else, rawmsg
 // included, as it is.
 func (m *Message) TrimMsg(n int) { m.Msg.Start += uint32(n) }
+
+// ReplaceRaw makes b the raw message; what has been found in the old one stays.
+// as rsyslog: MSG is what is there behind the place where MSG began.
+func (m *Message) ReplaceRaw(b []byte) {
+	n := textLen(b)
+	at := min(m.Msg.Start, n)
+	text := append(append(make([]byte, 0, len(b)+len(m.Text)), b...), m.Text...)
+	spans := m.spans()
+	for i, s := range spans {
+		if s.Found() {
+			spans[i] = Span{s.Start + n, s.End + n}
+		}
+	}
+	m.setSpans(&spans)
+	m.Text = text
+	m.Raw, m.AfterPRI, m.Msg = Span{0, n}, Span{uint32(afterPRI(b)), n}, Span{at, n}
+}
+
+// SetTag makes s the TAG, and its leading part the program name.
+func (e *Env) SetTag(m *Message, s string) {
+	if m.Flags&RFC5424 == 0 {
+		m.ProcID = Span{}
+	}
+	m.setTag(m.appendText(s), e.Sanitize.PermitSlashInProgram)
+}
+
+// Setters of what else a program may change. The values become a part of the text.
+func (m *Message) SetHostname(s string)       { m.Hostname = m.appendText(s) }
+func (m *Message) SetProcID(s string)         { m.ProcID = m.appendText(s) }
+func (m *Message) SetMsgID(s string)          { m.MsgID = m.appendText(s) }
+func (m *Message) SetStructuredData(s string) { m.StructuredData = m.appendText(s) }
+
+// SetFrom changes the host or address the message came from; "" leaves it.
+func (m *Message) SetFrom(host, ip string) {
+	o := m.Origin
+	if host == "" {
+		host = string(o.FromHost())
+	}
+	if ip == "" {
+		ip = string(o.FromHostIP())
+	}
+	m.Origin = NewOrigin(string(o.Input()), host, ip, string(o.FromHostPort()))
+}
+
+// SetPRI changes facility and severity. as rsyslog: what is out of range makes the
+// facility invalid.
+func (m *Message) SetPRI(pri int) {
+	m.PRI = InvalidPRIValue
+	if 0 <= pri && pri <= maxPRI {
+		m.PRI = uint16(pri)
+	}
+}
