@@ -29,6 +29,7 @@ func modifierKinds() []modifierKind {
 		modifierOf("mmexternal", modify.NewMMExternal),
 		modifierOf("mmfields", modify.NewMMFields),
 		modifierOf("mmjsonparse", modify.NewMMJSONParse),
+		modifierOf("mmnormalize", modify.NewMMNormalize),
 		modifierOf("mmpstrucdata", modify.NewMMPStrucData),
 		modifierOf("mmrm1stspace", modify.NewMMRm1stSpace),
 		modifierOf("mmsequence", modify.NewMMSequence),

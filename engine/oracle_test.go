@@ -182,7 +182,10 @@ func (g *oracleGroup) String() string {
 	var b strings.Builder
 	lines := func(prefix string, all []string) {
 		for _, l := range all {
-			fmt.Fprintln(&b, strings.TrimRight(prefix+l, " "))
+			if l == "" {
+				l, prefix = strings.TrimRight(prefix, " "), ""
+			}
+			fmt.Fprintln(&b, prefix+l)
 		}
 	}
 	lines("", g.comments)

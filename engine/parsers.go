@@ -5,6 +5,7 @@ import (
 	"strconv"
 
 	"sysrelay/conf"
+	"sysrelay/filter/modify"
 	"sysrelay/message"
 )
 
@@ -47,6 +48,13 @@ func parserKinds() []parserKind {
 		}),
 		parserOf("pmlastmsg", "rsyslog.lastline", plainParser[message.LastMsgParser]),
 		parserOf("pmnull", "rsyslog.pmnull", func(_ *builder, p message.NullParser) (message.Parser, error) { return &p, nil }),
+		parserOf("pmnormalize", "", func(b *builder, p modify.PMNormalizeParams) (message.Parser, error) {
+			n, err := modify.NewNormalizeParser(p, b.modifyDeps())
+			if err != nil {
+				return nil, err
+			}
+			return n, nil
+		}),
 		parserOf("pmpanngfw", "rsyslog.panngfw", plainParser[message.PANNGFWParser]),
 	}
 }
@@ -67,7 +75,11 @@ func parserOf[P any](name, instance string, make func(*builder, P) (message.Pars
 			} else if err := b.cfg.Decode(o, &parserHead{}, &p); err != nil {
 				return nil, err
 			}
-			return make(b, p)
+			parser, err := make(b, p)
+			if err != nil {
+				return nil, b.cfg.Errorf(o.Pos, "", "%v", err)
+			}
+			return parser, nil
 		},
 	}
 }
@@ -110,7 +122,7 @@ func (b *builder) readParsers() {
 	b.readZones()
 	b.parsers = map[string]message.Parser{}
 	for _, k := range parserKinds() {
-		if k.name != "pmrfc3164" && k.name != "pmrfc5424" && b.modules[k.name] == nil {
+		if k.name != "pmrfc3164" && k.name != "pmrfc5424" && b.modules[k.name] == nil || k.parser == "" {
 			continue
 		}
 		p, err := k.make(b, nil)
@@ -133,6 +145,9 @@ func (b *builder) readParser(o *conf.Object) {
 			b.errorf(o.Pos, conf.DidYouMean(name, parserModules()), "there is no parser module %q", o.Value("type"))
 		}
 		return
+	}
+	if b.modules[name] == nil && name != "pmrfc3164" && name != "pmrfc5424" {
+		b.errorf(o.Param("type").ValuePos, `write module(load="`+name+`") before it`, "module %s is not loaded", name)
 	}
 	p, err := parserKinds()[i].make(b, o)
 	if err != nil {

@@ -8,7 +8,6 @@ import (
 
 	"github.com/maxmind/mmdbwriter"
 	"github.com/maxmind/mmdbwriter/mmdbtype"
-
 )
 
 // writeDB writes a database in which 192.0.2.0/24 is in the city given.

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -203,56 +202,10 @@ func (e *external) apply(m *message.Message, reply []byte) {
 	}
 	for i := range v.Len() {
 		name, value := v.At(i)
-		if !e.set(m, name, value) {
+		if !setProperty(e.env, m, name, value) {
 			e.log(severityWarning, fmt.Sprintf("mmexternal: program %s: %q cannot be set", e.args[0], name))
 		}
 	}
-}
-
-// set sets a property. as rsyslog: names are as they stand here.
-func (e *external) set(m *message.Message, name string, v message.Value) bool {
-	s := string(v.AppendText(nil))
-	number := func() int {
-		n, err := strconv.Atoi(s)
-		if err != nil {
-			return -1
-		}
-		return n
-	}
-	switch name {
-	case "msg":
-		m.ReplaceMsg([]byte(s))
-	case "rawmsg":
-		m.ReplaceRaw([]byte(s))
-	case "hostname":
-		m.SetHostname(s)
-	case "syslogtag":
-		e.env.SetTag(m, s)
-	case "procid":
-		m.SetProcID(s)
-	case "msgid":
-		m.SetMsgID(s)
-	case "structured-data":
-		m.SetStructuredData(s)
-	case "fromhost":
-		m.SetFrom(s, "")
-	case "fromhost-ip":
-		m.SetFrom("", s)
-	case "pri":
-		m.SetPRI(number())
-	case "syslogfacility":
-		m.SetPRI(number()<<3 | m.Severity())
-	case "syslogseverity":
-		if n := number(); 0 <= n && n <= 7 {
-			m.SetPRI(m.Facility()<<3 | n)
-		}
-	case "$!":
-		root, err := e.env.Path("$!")
-		return err == nil && v.Kind() == message.KindObject && m.AddVar(root, v) == nil
-	default:
-		return false
-	}
-	return true
 }
 
 // keep appends an answer to the file that the parameter output names.

@@ -8,7 +8,7 @@
 // Outcomes are those of rsyslogd 8.2302, which wrote the golden files the engine's
 // tests read; modules and parameters that it does not have follow their manuals.
 //
-// The package imports message.
+// The package imports message and lognorm.
 package modify
 
 import (
