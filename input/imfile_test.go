@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -378,13 +379,13 @@ func TestFileReadTimeout(t *testing.T) {
 		stop, _ := tl.start(t, IMFileModule{Mode: "polling", PollingInterval: 1}, "a.log", `startmsg.regex="^S"`, `readTimeout="5"`)
 		time.Sleep(4 * time.Second)
 		synctest.Wait()
-		if len(tl.texts) != 0 {
-			t.Errorf("after 4 seconds: %q", tl.texts)
+		if got := tl.taken(); len(got) != 0 {
+			t.Errorf("after 4 seconds: %q", got)
 		}
 		time.Sleep(2 * time.Second)
 		synctest.Wait()
-		if len(tl.texts) != 1 || tl.texts[0] != `relayt:S1\nx` {
-			t.Errorf("after 6 seconds: %q", tl.texts)
+		if got := tl.taken(); !slices.Equal(got, []string{`relayt:S1\nx`}) {
+			t.Errorf("after 6 seconds: %q", got)
 		}
 		stop()
 	})
@@ -401,12 +402,12 @@ func TestFileLimitsPerMinute(t *testing.T) {
 		tl.append(t, "a.log", "6\n")
 		time.Sleep(2 * time.Second)
 		synctest.Wait()
-		if got := strings.Join(tl.texts, " "); got != "relayt:1 relayt:22 relayt:4 relayt:6" {
+		if got := strings.Join(tl.taken(), " "); got != "relayt:1 relayt:22 relayt:4 relayt:6" {
 			t.Errorf("got %s", got)
 		}
 		stop()
 		checkLedger(t, in, 4, 2)
-		if tl.logged("begin to drop") != 1 {
+		if tl.count("begin to drop") != 1 {
 			t.Errorf("log: %q", tl.log)
 		}
 	})
@@ -437,12 +438,12 @@ func TestRenamedFileIsLetGo(t *testing.T) {
 		rename(t, tl, "a.log", "b")
 		time.Sleep(9 * time.Minute)
 		synctest.Wait()
-		if len(tl.texts) != 1 {
-			t.Errorf("the renamed file was let go of too soon: %q", tl.texts)
+		if len(tl.taken()) != 1 {
+			t.Errorf("the renamed file was let go of too soon: %q", tl.taken())
 		}
 		time.Sleep(2 * time.Minute)
 		synctest.Wait()
-		if got := strings.Join(tl.texts, " "); got != "relayt:one relayt:unfinished" {
+		if got := strings.Join(tl.taken(), " "); got != "relayt:one relayt:unfinished" {
 			t.Errorf("got %s", got)
 		}
 		if states, _ := os.ReadDir(tl.state); len(states) != 0 {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -103,6 +104,27 @@ func (s *sink) logged(part string) (n int) {
 		}
 	}
 	return n
+}
+
+// count is logged under the lock.
+func (s *sink) count(part string) int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.logged(part)
+}
+
+// lines are the lines logged.
+func (s *sink) lines() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.log)
+}
+
+// taken are the messages taken.
+func (s *sink) taken() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.texts)
 }
 
 func (s *sink) deps() Deps {

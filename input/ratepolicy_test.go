@@ -212,8 +212,8 @@ func TestRateLimitWatch(t *testing.T) {
 		}
 		writeFile(t, file, "scope: nowhere\n")
 		time.Sleep(10 * time.Second)
-		if burst() != 345 || s.logged("stay as they were") != 1 {
-			t.Errorf("burst %d, log %q", burst(), s.log)
+		if burst() != 345 || s.count("stay as they were") != 1 {
+			t.Errorf("burst %d, log %q", burst(), s.lines())
 		}
 	})
 }

@@ -21,6 +21,8 @@ var stock = []struct {
 	{name: "Debian", file: "007-stock.conf"},
 	{name: "Debian-8", file: "051-stock.conf"},
 	{name: "Ubuntu", file: "056-stock.conf", more: "055-stock.conf"},
+	{name: "RHEL", file: "048-stock.conf", journal: true},
+	{name: "CentOS-7", file: "070-stock.conf", journal: true},
 	{name: "Arch-with-news", file: "003-stock.conf"},
 }
 
@@ -38,7 +40,7 @@ func TestStockConfigurations(t *testing.T) {
 		}
 		t.Skip("the collection of configurations is not here")
 	}
-	m := newMachine(t, "rsyslog,mount")
+	m := newMachine(t, "rsyslog,mount,systemd")
 	m.put(sysrelay, "usr/sbin/sysrelay")
 	m.compile("usr/bin/says", `#include <syslog.h>
 int main(int n, char **a) { openlog("says", LOG_PID, LOG_DAEMON); syslog(LOG_WARNING, "%s", a[1]); syslog(LOG_MAIL | LOG_ERR, "%s\n", a[1]); return 0; }`)
@@ -52,7 +54,7 @@ int main(int n, char **a) { openlog("says", LOG_PID, LOG_DAEMON); syslog(LOG_WAR
 			if s.more != "" {
 				m.put(filepath.Join(dir, s.more), "etc/rsyslog.d/50-default.conf")
 			}
-			theirs, ours := m.log("rsyslogd"), m.log("sysrelay")
+			theirs, ours := m.log("rsyslogd", s.journal), m.log("sysrelay", s.journal)
 			if strings.Count(theirs, "\n") < 20 {
 				t.Errorf("rsyslogd has logged too little to compare:\n%s", theirs)
 			}
@@ -89,12 +91,23 @@ func (m *machine) compile(to, source string) {
 // every file that a message of facility user or auth goes to.
 const stockScript = `
 wait_for() { n=0; until eval "$1"; do n=$((n+1)); [ $n -lt 600 ] || { echo "in vain: $1" >&2; ls -lR /var/log >&2; cat /daemon.log >&2; exit 1; }; sleep 0.05; done; }
-rm -rf /run/*.pid /var/log /dev/log /var/spool/rsyslog /var/lib/rsyslog; cp -a /var/log.empty /var/log
+rm -rf /var/log /dev/log /var/spool/rsyslog /var/lib/rsyslog; cp -a /var/log.empty /var/log
 install -d -m 700 -o syslog /var/spool/rsyslog; mkdir /var/lib/rsyslog
 mount -t proc proc /proc
+mount -t tmpfs tmpfs /run
+run=$(cat /proc/sys/kernel/random/uuid) # what the kernel said before is there again
 [ -e /dev/kmsg ] || mknod /dev/kmsg c 1 11
+if [ $JOURNAL = true ]; then
+	mount -t sysfs sysfs /sys
+	mount -t cgroup2 none /sys/fs/cgroup # journald does not start without
+	mkdir -p /run/systemd/journal /run/log/journal
+	echo 0123456789abcdef0123456789abcdef >/etc/machine-id
+	ln -s /run/systemd/journal/dev-log /dev/log
+	/lib/systemd/systemd-journald 2>/journald.log & journald=$!
+	trap 'kill -9 $journald' EXIT
+fi
 $DAEMON -n -i /run/daemon.pid >/daemon.log 2>&1 & daemon=$!
-trap 'kill -9 $daemon 2>/dev/null || :' EXIT
+trap 'kill -9 $daemon $journald 2>/dev/null || :' EXIT
 wait_for '[ -S /dev/log ]'
 wait_for 'logger -p user.notice marker up; grep -rqs "marker up" /var/log'
 for f in user mail daemon auth lpr news cron authpriv local0 local7; do
@@ -102,9 +115,10 @@ for f in user mail daemon auth lpr news cron authpriv local0 local7; do
 done
 printf '<13>%s' "raw marker  with  blanks	and a tab" | logger --socket-errors=off -t raw -p user.info
 says "marker of syslog(3)"
-echo "<4>marker of a program in the kernel's log" >/dev/kmsg
-mount -t tmpfs -o "marker-$DAEMON" none /mnt 2>/dev/null || : # makes the kernel itself say something
-wait_for 'grep -rqs "Unknown parameter .marker-$DAEMON" /var/log'
+wait_for 'grep -rqs "marker of syslog" /var/log' # order is kept within a socket, not between them
+echo "<4>marker-$run of a program in the kernel's log" >/dev/kmsg
+mount -t tmpfs -o "marker-$run" none /mnt 2>/dev/null || : # makes the kernel itself say something
+wait_for 'grep -rqs "Unknown parameter .marker-$run" /var/log'
 logger -p user.emerg "marker: emergency"
 logger -p user.notice "marker: the end"
 logger -p auth.notice "marker: the end, too"
@@ -114,16 +128,16 @@ wait $daemon
 cd /var/log
 find . | sort | while read -r f; do
 	stat -c '%n %A %U:%G' "$f"
-	if [ -f "$f" ]; then grep -E "marker[: ]|marker-$DAEMON" "$f" | grep -v "marker up" || :; fi
+	if [ -f "$f" ]; then grep -E "marker[: ]|marker-$run" "$f" | grep -v "marker up" || :; fi
 done
 `
 
 // times are what is not the same when the same is logged twice.
-var times = regexp.MustCompile(`(?m)^([A-Z][a-z]{2} [ \d]\d [\d:]{8}|\d{4}-\d\d-\d\dT[\d:.]+[+-][\d:]+) \S+ |\[ *\d+\.\d+\]|(?:says|root)\[\d+\]|marker-\w+`)
+var times = regexp.MustCompile(`(?m)^([A-Z][a-z]{2} [ \d]\d [\d:]{8}|\d{4}-\d\d-\d\dT[\d:.]+[+-][\d:]+) \S+ |\[ *\d+\.\d+\]|(?:says|root|raw)\[\d+\]|marker-[\w-]+`)
 
 // log runs a daemon and returns what it has left in /var/log.
-func (m *machine) log(daemon string) string {
+func (m *machine) log(daemon string, journal bool) string {
 	m.t.Helper()
-	out := m.do(fmt.Sprintf("DAEMON=%s\n%s", daemon, stockScript))
+	out := m.do(fmt.Sprintf("DAEMON=%s JOURNAL=%v\n%s", daemon, journal, stockScript))
 	return times.ReplaceAllString(out, "")
 }
