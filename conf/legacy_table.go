@@ -49,7 +49,7 @@ func directiveTables() [][]directive {
 	return [][]directive{
 		coreDirectives(), globalDirectives(), actionDirectives(),
 		queueDirectives("ActionQueue", toNextAction), queueDirectives("MainMsgQueue", toMainQueue),
-		netInputDirectives(), localInputDirectives(), moduleDirectives(),
+		netInputDirectives(), localInputDirectives(), moduleDirectives(), moreDirectives(),
 	}
 }
 

@@ -77,6 +77,8 @@ func TestUnsupported(t *testing.T) {
 			`1:22 unsupported: parser module pmdb2diag is not supported: it is left out of every chain`},
 		{`ruleset(name="r" parser="rsyslog.db2diag") { stop }`, ``},
 		{`ruleset(name="r" parser="rsyslog.rfc3146") { stop }`, `1:25 error: there is no parser "rsyslog.rfc3146"; did you mean "rsyslog.rfc3164"?`},
+		{`if http_request("http://x") == "y" then stop`, `1:4 unsupported: function http_request() of module fmhttp is not supported: it is 0`},
+		{`if httprequest("http://x") == "y" then stop`, `1:4 error: function "httprequest" is not known`},
 		{`action(type="omrelp" target="x")`, `1:13 error: module omrelp is not loaded; write module(load="omrelp") before it`},
 		{`module(load="imkafka" ruleset="a") input(type="imkafka" parseHostname="maybe")`, `1:13 unsupported: module imkafka is not supported: its inputs receive nothing` + "\n" +
 			`1:47 unsupported: input module imkafka is not supported: this input receives nothing` + "\n" +

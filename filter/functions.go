@@ -3,6 +3,7 @@ package filter
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/hashicorp/go-multierror"
 
@@ -84,6 +85,13 @@ func pure(f func(a []expr) expr) func(*compiler, *conf.Func, []expr) expr {
 // call compiles a call of a function.
 func (c *compiler) call(x *conf.Func) expr {
 	f, ok := functions[x.Name]
+	if module := notThere(x.Name); !ok && module != "" {
+		c.errs = multierror.Append(c.errs, &conf.Error{
+			Pos: x.Pos, Msg: fmt.Sprintf("function %s() of module %s is not supported", x.Name, module),
+			Severity: conf.Unsupported, ID: "unsupported-function", Why: "it is 0",
+		})
+		return fixedNumber(0)
+	}
 	if !ok {
 		c.errorf(x.Pos, suggestName(x.Name, functionNames()), "function %q is not known", x.Name)
 		return fixedNumber(0)
@@ -97,6 +105,17 @@ func (c *compiler) call(x *conf.Func) expr {
 		args[i] = c.verbatimExpr(a)
 	}
 	return f.compile(c, x, args)
+}
+
+// notThere names the module of rsyslog's whose function it is, if that is known.
+func notThere(function string) string {
+	switch {
+	case function == "http_request":
+		return "fmhttp"
+	case strings.HasPrefix(function, "faup"):
+		return "ffaup"
+	}
+	return ""
 }
 
 func functionNames() []string {
