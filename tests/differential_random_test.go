@@ -9,8 +9,8 @@ import (
 	"testing"
 )
 
-// TestDifferentialRandom has both daemons evaluate random expressions and templates.
-// The seeds are fixed; RANDOM_SEEDS=100-200 tries others.
+// TestDifferentialRandom has both daemons evaluate random expressions and templates,
+// and parse random messages. The seeds are fixed; RANDOM_SEEDS=100-200 tries others.
 func TestDifferentialRandom(t *testing.T) {
 	from, to := 1, 8
 	if s := os.Getenv("RANDOM_SEEDS"); s != "" {
@@ -22,6 +22,10 @@ func TestDifferentialRandom(t *testing.T) {
 		t.Run("expressions-"+strconv.Itoa(seed), func(t *testing.T) {
 			t.Parallel()
 			randomCase(uint64(seed)).compare(t)
+		})
+		t.Run("messages-"+strconv.Itoa(seed), func(t *testing.T) {
+			t.Parallel()
+			randomMessages(uint64(seed)).compare(t)
 		})
 		t.Run("templates-"+strconv.Itoa(seed), func(t *testing.T) {
 			t.Parallel()
