@@ -3,6 +3,7 @@ package engine
 import (
 	"encoding/json"
 	"fmt"
+	"io"
 	"os"
 	"strings"
 	"testing"
@@ -88,4 +89,30 @@ func TestVisible(t *testing.T) {
 			t.Errorf("%q: %s, want %s", in, got, want)
 		}
 	}
+}
+
+// FuzzExplain: no configuration and no message makes it fail, and what it says is
+// valid for JSON.
+func FuzzExplain(f *testing.F) {
+	f.Add("*.* /x\n& ?D\nif $msg contains 'a' and not ($!x > 1) then { set $!x = $msg; stop }\n", "<13>a b: c")
+	f.Add("foreach ($.i in $!a) do { call r }\nruleset(name=\"r\" queue.type=\"LinkedList\") { unset $.i; call_indirect $.i; }\n", "<13>1 - - - - - - x")
+	f.Fuzz(func(t *testing.T, text, raw string) {
+		if low := strings.ToLower(text); strings.Contains(low, "`") || strings.Contains(low, "include") || strings.Contains(low, "file=") ||
+			strings.Contains(low, "http_request") || len(text) > 2000 {
+			t.Skip() // they read files
+		}
+		cfg, _ := conf.Parse("t.conf", []byte(text))
+		e, _ := New(cfg, Options{Program: "sysrelay", Explain: true})
+		x, err := e.Explainer(Reception{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		ex := x.Explain([]byte(raw))
+		if _, err := json.Marshal(ex); err != nil {
+			t.Error(err)
+		}
+		if err := ex.Write(io.Discard); err != nil {
+			t.Error(err)
+		}
+	})
 }

@@ -92,7 +92,7 @@ func (o *tcpForward) Plan(m *message.Message) Plan {
 	for _, t := range o.targets {
 		to = append(to, t.to)
 	}
-	return Plan{Kind: "tcp", To: o.srv.shown(to), Data: o.wire.planned(m)}
+	return Plan{Kind: sealedKind("tcp", o.dialing), To: o.srv.shown(to), Data: o.wire.planned(m)}
 }
 
 // Plan implements planner.
