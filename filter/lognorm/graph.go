@@ -114,7 +114,7 @@ type run struct {
 // maxSteps bounds the work for one message: rules may allow exponentially many
 // ways. maxNesting bounds types and repetitions in each other.
 const (
-	maxSteps   = 1 << 20
+	maxSteps   = 1 << 18
 	maxNesting = 64
 )
 
@@ -136,6 +136,7 @@ func (x *run) walk(n *node, at int, partial bool, fields message.Value) (end int
 			}
 			continue
 		}
+		x.steps += (len(x.t) - at) / 64 // a motif may look at all that is left
 		reached := x.reached
 		v, size, ok := e.match(x, at)
 		x.reached = reached // what a motif has inside does not count
