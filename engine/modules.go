@@ -41,6 +41,7 @@ func inputKinds() []inputKind {
 		inputOf("imdtls", indtls.New),
 		withLoad(inputOf("imuxsock", input.NewIMUXSock), loadOf("imuxsock", input.NewSystemSocket)),
 		inputOf("imfile", input.NewIMFile),
+		inputOf("improg", input.NewIMProg),
 		loadOf("imklog", input.NewIMKLog),
 		loadOf("imkmsg", input.NewIMKMsg),
 		withLoad(inputOf("imjournal", input.NewIMJournal), unlessMain(loadOf("imjournal", input.NewJournal))),
