@@ -59,6 +59,7 @@ func New(cfg *conf.Config, o Options) (*Engine, error) {
 	b.checkElsewhere()
 	b.makeInputs()
 	b.makeStats()
+	b.makeAdmin()
 	b.bindDiag()
 	b.unsupportedObjects()
 	return e, b.errs.ErrorOrNil()

@@ -36,6 +36,7 @@ func NewManual() *Manual {
 			inputSection(k, object))
 	}
 	m.add("imdiag", section(`module(load="imdiag")`, &DiagParams{}))
+	m.add("admin", section(`module(load="admin")`, &AdminParams{}))
 	m.add("impstats", section(`module(load="impstats")`, &StatsParams{}))
 	for _, k := range outputKinds() {
 		module, object := k.docs()

@@ -207,6 +207,9 @@ func (b *builder) moduleParams(name string) []any {
 	if name == "imdiag" {
 		into = append(into, &DiagParams{})
 	}
+	if name == "admin" {
+		into = append(into, &AdminParams{})
+	}
 	if name == "impstats" {
 		into = append(into, &StatsParams{})
 	}
@@ -274,7 +277,7 @@ func outputNames() (names []string) {
 }
 
 func moduleNames() []string {
-	names := append(outputNames(), "fmhash", "fmpcre", "fmunflatten", "imdiag", "impstats", "omruleset")
+	names := append(outputNames(), "admin", "fmhash", "fmpcre", "fmunflatten", "imdiag", "impstats", "omruleset")
 	names = append(names, parserModules()...)
 	names = append(names, modifierNames()...)
 	for _, k := range inputKinds() {
