@@ -103,7 +103,7 @@ func setup(e *testscript.Env) error {
 	// Scripts write configurations as files of the archive, with $WORK for their
 	// directory.
 	return filepath.WalkDir(e.WorkDir, func(path string, d os.DirEntry, err error) error {
-		if err != nil || d.IsDir() || !strings.HasSuffix(path, ".conf") {
+		if err != nil || d.IsDir() || !strings.HasSuffix(path, ".conf") && !strings.HasSuffix(path, ".yaml") {
 			return err
 		}
 		text, err := os.ReadFile(path)
