@@ -32,8 +32,8 @@ type fileComparison struct {
 	starts []int // lines on which statements begin
 }
 
-// hostHere is what sysrelay says of the host it runs on, and of TLS.
-var hostHere = regexp.MustCompile(`TLS|no such file or directory|there is no (user|group) |not a directory|permission denied|no active actions|cannot be resolved|no such host`)
+// hostHere is what sysrelay says of the host it runs on.
+var hostHere = regexp.MustCompile(`no such file or directory|there is no (user|group) |not a directory|permission denied|no active actions|cannot be resolved|no such host`)
 
 func compareAll(dir, here string) (*comparison, error) {
 	rows, err := readCSV(filepath.Join(dir, "index.csv"))

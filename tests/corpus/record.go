@@ -66,11 +66,20 @@ func recordVerdicts(dir, to, modules string) error {
 
 // verdictsIn reads what rsyslogd has written.
 func verdictsIn(file, out string) (all []verdict) {
+	host := false // what was said last was about the host, and costs a statement
 	for line := range strings.Lines(out) {
 		msg, ours := strings.CutPrefix(strings.TrimSpace(line), "rsyslogd: ")
-		if !ours || aboutHost.MatchString(msg) && !strings.Contains(msg, "could not load module") {
+		if !ours {
 			continue
 		}
+		if aboutHost.MatchString(msg) && !strings.Contains(msg, "could not load module") {
+			host = strings.Contains(msg, "cannot activate action") || strings.Contains(msg, "ID for ")
+			continue
+		}
+		if host && strings.Contains(msg, "errors occurred in file") {
+			continue // because of it
+		}
+		host = false
 		v := verdict{file: file, msg: strings.TrimSpace(tail.ReplaceAllString(msg, ""))}
 		if m := onOrBefore.FindStringSubmatch(v.msg); m != nil && filepath.Base(m[1]) == file {
 			v.line, _ = strconv.Atoi(m[2])
