@@ -61,6 +61,7 @@ func outputKinds() []outputKind {
 		outputOf("omrelp", output.NewOMRELP),
 		outputOf("omshell", output.NewOMShell),
 		outputOf("omstdout", output.NewOMStdout),
+		outputOf("omudpspoof", output.NewOMUDPSpoof),
 		outputOf("omusrmsg", output.NewOMUsrMsg),
 		outputOf("omuxsock", output.NewOMUXSock),
 	}
