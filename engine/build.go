@@ -127,6 +127,10 @@ func (b *builder) readGlobals() {
 	b.globals.apply(b.env)
 	b.oversize = &oversize{file: b.globals.OversizeFile, report: b.globals.OversizeReport, log: b.log.Log, now: b.env.Now, most: b.env.Sanitize.MaxSize}
 	b.env.Sanitize.OnOversize = b.oversize.tell
+	if !b.globals.EscapeControl && !b.globals.SpaceLF {
+		b.log.Log(5, "parser.escapeControlCharactersOnReceive is off: senders can end lines in files and pipes, and write there what looks like messages of others; "+
+			`parser.spaceLFOnReceive="on" keeps them from that`)
+	}
 	b.memory = newMemory(b.globals.MemoryMax, b.log.Log)
 	b.inputsMS.Store(int64(b.globals.InputsTimeout))
 	b.env.SetHostname(b.globals.hostname())

@@ -37,6 +37,7 @@ func NewOMFwd(m OMFwdModule, p OMFwdParams, d Deps) (Output, error) {
 		w.framing = octetCounting
 	}
 	w.delimiter = byte(p.FrameDelimiter)
+	w.several = w.wants(tpl)
 	return newTCPForward(p, secure, d, w), nil
 }
 
@@ -55,6 +56,7 @@ type wire struct {
 	limit     int // bytes of a rendered message
 	framing   framing
 	delimiter byte
+	several   bool // the template itself makes several frames of a message
 	digits    int // of the last octet count; the next is likely to have as many
 
 	rate  RateLimit // nil: none
@@ -120,8 +122,36 @@ func (w *wire) frame(l *lines, start, at int) {
 	case w.framing == octetCounting || size > 0 && l.buf[at] == 'z':
 		w.count(l, start, at)
 	case size == 0 || l.buf[len(l.buf)-1] != w.delimiter:
+		w.clean(l.buf[at:])
 		l.buf = append(l.buf, w.delimiter)
+	default:
+		w.clean(l.buf[at : len(l.buf)-1])
 	}
+}
+
+// clean replaces delimiters inside a message by blanks: what follows one would be
+// a message of its own to whoever receives it, and a sender could so make up
+// messages of others. They get here when parser.escapeControlCharactersOnReceive
+// is off. Unlike rsyslog; tcp_framing=octet-counted keeps them.
+func (w *wire) clean(b []byte) {
+	if w.several {
+		return
+	}
+	for {
+		i := bytes.IndexByte(b, w.delimiter)
+		if i < 0 {
+			return
+		}
+		b[i] = ' '
+		b = b[i+1:]
+	}
+}
+
+// wants tells whether the constants of a template hold delimiters, besides one at
+// its end: then that is what the configuration asks for.
+func (w *wire) wants(tpl message.Template) bool {
+	b := tpl.Append(nil, message.Local{}.Message())
+	return len(b) > 0 && bytes.IndexByte(b[:len(b)-1], w.delimiter) >= 0
 }
 
 // count puts the octet count in front of a message, moving the message if the

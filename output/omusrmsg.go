@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"golang.org/x/sys/unix"
 
@@ -70,12 +71,31 @@ func (o *omusrmsg) Write(ctx context.Context, v message.View) (int, error) {
 		if ctx.Err() != nil {
 			return i, ctx.Err()
 		}
-		o.buf = o.tpl.Append(o.buf[:0], v.At(i))
+		o.buf = forTerminal(o.tpl.Append(o.buf[:0], v.At(i)))
 		for _, line := range lines {
 			o.writeTo(line)
 		}
 	}
 	return v.Len(), nil
+}
+
+// forTerminal replaces what would command a terminal: control characters of both
+// sets, as bytes and as UTF-8, and what is no UTF-8. Line ends, tabs and the bell
+// are part of the templates.
+func forTerminal(b []byte) []byte {
+	for i := 0; i < len(b); {
+		r, n := utf8.DecodeRune(b[i:])
+		switch {
+		case r == utf8.RuneError && n <= 1,
+			r < ' ' && r != '\r' && r != '\n' && r != '\t' && r != '\a',
+			r >= 0x7f && r <= 0x9f:
+			for k := range n {
+				b[i+k] = '?'
+			}
+		}
+		i += n
+	}
+	return b
 }
 
 // writeTo writes to one terminal if its owner allows it, without waiting for it.
