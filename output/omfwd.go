@@ -57,7 +57,7 @@ type wire struct {
 	framing   framing
 	delimiter byte
 	several   bool // the template itself makes several frames of a message
-	digits    int // of the last octet count; the next is likely to have as many
+	digits    int  // of the last octet count; the next is likely to have as many
 
 	rate  RateLimit // nil: none
 	quota errorQuota
