@@ -39,7 +39,7 @@ func TestWireForm(t *testing.T) {
 		texts  []string
 		want   string
 	}{
-		{"traditional", nil, []string{"one", "", "two\n", "zebra", "a\nb"}, "one\n\ntwo\n5 zebraa\nb\n"},
+		{"traditional", nil, []string{"one", "", "two\n", "zebra", "a\nb"}, "one\n\ntwo\n5 zebraa b\n"},
 		{"other delimiter", func(p *OMFwdParams) { p.FrameDelimiter = ';' },
 			[]string{"one", "with;", "", "line\n", "zebra"}, "one;with;;line\n;5 zebra"},
 		{"octet counted", func(p *OMFwdParams) { p.Framing = "octet-counted" },
