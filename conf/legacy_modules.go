@@ -132,12 +132,7 @@ func moduleDirectives() []directive {
 		{name: "ActionMailEnableBody", kind: anOnOff, scope: toAction, module: "ommail", param: "body.enable"},
 		{name: "ActionOMProgBinary", scope: toAction, module: "omprog", param: "binary"},
 		{name: "ActionOMRulesetRulesetName", scope: toNextAction, module: "omruleset", param: "rulesetName"},
-		{name: "ActionOMUDPSpoofTargetHost", scope: toAction, module: "omudpspoof", param: "target"},
-		{name: "ActionOMUDPSpoofTargetPort", scope: toAction, module: "omudpspoof", param: "port"},
 		{name: "ActionOMOMUDPSpoofSourceNameTemplate", scope: toAction, module: "omudpspoof", param: "sourceTemplate"}, // as rsyslog spells it
-		{name: "ActionOMUDPSpoofSourcePortStart", kind: anInt, scope: toAction, module: "omudpspoof", param: "sourcePort.start"},
-		{name: "ActionOMUDPSpoofSourcePortEnd", kind: anInt, scope: toAction, module: "omudpspoof", param: "sourcePort.end"},
-		{name: "ActionOMUDPSpoofDefaultTemplate", scope: toDefaults, module: "omudpspoof", param: "template"},
 		{name: "OMUXSockDefaultTemplate", scope: toDefaults, module: "omuxsock", param: "template"},
 		{name: "OMUXSockSocket", scope: toAction, module: "omuxsock", param: "socketName"},
 		{name: "MMNormalizeRule", scope: toNextAction, module: "mmnormalize", param: "rule"},
