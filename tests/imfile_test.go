@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -40,8 +41,9 @@ type rotated struct {
 	bench *bench
 	dir   string
 	conf  string
-	file  *os.File // the writer's
-	n     int      // lines written
+	file  *os.File  // the writer's
+	born  time.Time // when it was made
+	n     int       // lines written
 
 	how       string
 	rotations int
@@ -78,6 +80,11 @@ func (r *rotated) reopen() {
 		r.Fatal(err)
 	}
 	r.file = f
+	info, err := f.Stat()
+	if err != nil {
+		r.Fatal(err)
+	}
+	r.born = info.ModTime()
 }
 
 func (r *rotated) write(lines int) {
@@ -133,7 +140,10 @@ func (r *rotated) known() bool {
 		r.Fatal(err)
 	}
 	found, _ := filepath.Glob(fmt.Sprintf("%s/state/imfile-state:%d*", r.dir, info.Sys().(*syscall.Stat_t).Ino))
-	return len(found) > 0
+	return slices.ContainsFunc(found, func(name string) bool {
+		state, err := os.Stat(name)
+		return err == nil && !state.ModTime().Before(r.born) // else it is of a file that had this inode before
+	})
 }
 
 func (r *rotated) waitKnown() {
