@@ -142,7 +142,8 @@ func (r *rotated) known() bool {
 	found, _ := filepath.Glob(fmt.Sprintf("%s/state/imfile-state:%d*", r.dir, info.Sys().(*syscall.Stat_t).Ino))
 	return slices.ContainsFunc(found, func(name string) bool {
 		state, err := os.Stat(name)
-		return err == nil && !state.ModTime().Before(r.born) // else it is of a file that had this inode before
+		// A state that was being written at a kill is none.
+		return err == nil && !strings.HasSuffix(name, ".tmp") && !state.ModTime().Before(r.born) // else it is of a file that had this inode before
 	})
 }
 
