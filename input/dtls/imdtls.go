@@ -80,7 +80,7 @@ func New(_ Module, p Params, d input.Deps) (input.Input, error) {
 func (in *imdtls) Listen() error {
 	addr, err := net.ResolveUDPAddr("udp"+in.deps.IPVersion, net.JoinHostPort(in.Address, in.Port))
 	if err == nil {
-		in.ln, err = pion.Listen("udp"+in.deps.IPVersion, addr, in.config())
+		in.ln, err = pion.ListenWithOptions("udp"+in.deps.IPVersion, addr, in.options()...)
 	}
 	if err != nil {
 		return fmt.Errorf("imdtls: cannot listen on %s: %w", net.JoinHostPort(in.Address, in.Port), err)
@@ -92,20 +92,24 @@ func (in *imdtls) Listen() error {
 	return nil
 }
 
-func (in *imdtls) config() *pion.Config {
-	c := &pion.Config{
-		GetCertificate:       func(*pion.ClientHelloInfo) (*tls.Certificate, error) { return in.tls.Certificate() },
-		ExtendedMasterSecret: pion.RequireExtendedMasterSecret,
-		InsecureSkipVerify:   true, // VerifyPeerCertificate does it; there are no resumed sessions
+func (in *imdtls) options() []pion.ServerOption {
+	all := []pion.ServerOption{
+		pion.WithGetCertificate(func(*pion.ClientHelloInfo) (*tls.Certificate, error) { return in.tls.Certificate() }),
+		pion.WithExtendedMasterSecret(pion.RequireExtendedMasterSecret),
+		pion.WithInsecureSkipVerify(true), // VerifyPeerCertificate does it; there are no resumed sessions
 	}
+	var suites []pion.CipherSuiteID
 	for _, id := range in.tls.Suites() {
-		c.CipherSuites = append(c.CipherSuites, pion.CipherSuiteID(id))
+		suites = append(suites, pion.CipherSuiteID(id))
+	}
+	if len(suites) > 0 {
+		all = append(all, pion.WithCipherSuites(suites...))
 	}
 	if in.tls.Asks() {
-		c.ClientAuth = pion.RequireAnyClientCert
-		c.VerifyPeerCertificate = func(raw [][]byte, _ [][]*x509.Certificate) error { return in.tls.CheckRaw(raw, "") }
+		all = append(all, pion.WithClientAuth(pion.RequireAnyClientCert),
+			pion.WithVerifyPeerCertificate(func(raw [][]byte, _ [][]*x509.Certificate) error { return in.tls.CheckRaw(raw, "") }))
 	}
-	return c
+	return all
 }
 
 // Run implements Input.

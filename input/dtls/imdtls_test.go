@@ -85,7 +85,7 @@ func (w *world) dial(t *testing.T, patience time.Duration) (*pion.Conn, error) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c, err := pion.Dial("udp", addr, &pion.Config{InsecureSkipVerify: true})
+	c, err := pion.DialWithOptions("udp", addr, pion.WithInsecureSkipVerify(true))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -112,7 +112,7 @@ func (o *omdtls) TryResume(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("cannot connect to %s: %w", to, err)
 	}
-	if o.conn, err = pion.Client(connected{socket}, addr, o.config(cert)); err == nil {
+	if o.conn, err = pion.ClientWithOptions(connected{socket}, addr, o.options(cert)...); err == nil {
 		limited, cancel := context.WithTimeout(ctx, conf.HandshakeTime)
 		defer cancel()
 		err = o.conn.HandshakeContext(limited)
@@ -143,16 +143,23 @@ func watch(c *pion.Conn) {
 	}
 }
 
-func (o *omdtls) config(cert *tls.Certificate) *pion.Config {
-	c := &pion.Config{ExtendedMasterSecret: pion.RequireExtendedMasterSecret, InsecureSkipVerify: true, ServerName: o.Target}
+func (o *omdtls) options(cert *tls.Certificate) []pion.ClientOption {
+	all := []pion.ClientOption{
+		pion.WithExtendedMasterSecret(pion.RequireExtendedMasterSecret), pion.WithServerName(o.Target),
+		pion.WithInsecureSkipVerify(true), // VerifyPeerCertificate does it
+		pion.WithVerifyPeerCertificate(func(raw [][]byte, _ [][]*x509.Certificate) error { return o.tls.CheckRaw(raw, o.Target) }),
+	}
 	if cert != nil {
-		c.Certificates = []tls.Certificate{*cert}
+		all = append(all, pion.WithCertificates(*cert))
 	}
+	var suites []pion.CipherSuiteID
 	for _, id := range o.tls.Suites() {
-		c.CipherSuites = append(c.CipherSuites, pion.CipherSuiteID(id))
+		suites = append(suites, pion.CipherSuiteID(id))
 	}
-	c.VerifyPeerCertificate = func(raw [][]byte, _ [][]*x509.Certificate) error { return o.tls.CheckRaw(raw, o.Target) }
-	return c
+	if len(suites) > 0 {
+		all = append(all, pion.WithCipherSuites(suites...))
+	}
+	return all
 }
 
 // Hup implements Output.
