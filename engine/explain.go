@@ -129,7 +129,7 @@ func (e *Engine) Explainer(r Reception) (*Explainer, error) {
 
 // fromNetwork tells whether messages of an input hold the name of a host.
 func fromNetwork(input string) bool {
-	return !slices.Contains([]string{"imuxsock", "imklog", "imkmsg", "immark", "imfile", "imjournal", "improg", "impstats"}, input)
+	return !slices.Contains([]string{"imuxsock", "imklog", "imkmsg", "immark", "imfifo", "imfile", "imjournal", "improg", "impstats"}, input)
 }
 
 // entered is the ruleset that messages enter.

@@ -42,6 +42,8 @@ func inputKinds() []inputKind {
 		withLoad(inputOf("imuxsock", input.NewIMUXSock), loadOf("imuxsock", input.NewSystemSocket)),
 		inputOf("imfile", input.NewIMFile),
 		inputOf("improg", input.NewIMProg),
+		inputOf("im3195", input.NewIM3195),
+		inputOf("imfifo", input.NewIMFIFO),
 		loadOf("imklog", input.NewIMKLog),
 		loadOf("imkmsg", input.NewIMKMsg),
 		withLoad(inputOf("imjournal", input.NewIMJournal), unlessMain(loadOf("imjournal", input.NewJournal))),
