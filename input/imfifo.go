@@ -107,21 +107,19 @@ func (in *pipeInput) Run(ctx context.Context, to message.Handler) error {
 	defer cancel()
 	in.origin = message.NewOrigin("imfifo", in.deps.Env.Hostname(), "127.0.0.1", "")
 	hand := func() { handOver(work, &in.batch, to, &in.ledger) }
-	for ctx.Err() == nil {
-		if in.pipe == nil {
-			if !in.tryOpen() {
-				pause(ctx, in.look)
-			}
-			continue
+	for {
+		switch {
+		case in.pipe != nil || in.tryOpen():
+			in.read(ctx, hand)
+			in.pipe.Close()
+			in.pipe = nil
+		default:
+			pause(ctx, in.look)
 		}
-		in.read(ctx, hand)
-		in.pipe.Close()
-		in.pipe = nil
+		if ctx.Err() != nil {
+			return nil
+		}
 	}
-	if in.pipe != nil { // it never ran
-		in.pipe.Close()
-	}
-	return nil
 }
 
 // read reads until ctx ends, or until there is reason to open the pipe anew.

@@ -1,6 +1,7 @@
 package input
 
 import (
+	"context"
 	"os"
 	"path/filepath"
 	"strings"
@@ -8,6 +9,28 @@ import (
 	"testing"
 	"time"
 )
+
+// What is in the pipe when the input stops is not lost.
+func TestPipeIsDrained(t *testing.T) {
+	s := newSink()
+	var p IMFIFOParams
+	decode(t, &p, "file", filepath.Join(t.TempDir(), "pipe"), "tag", "t:")
+	in, err := NewIMFIFO(IMFIFOModule{}, p, s.deps())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := in.Listen(); err != nil {
+		t.Fatal(err)
+	}
+	write(t, p.File, "one\ntwo")
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	if err := in.Run(ctx, s.handle); err != nil {
+		t.Fatal(err)
+	}
+	s.waitTexts(t, "relayt:one", "relayt:two")
+	checkLedger(t, in, 2, 0)
+}
 
 // fifo starts an input that reads from a pipe in a new directory.
 func fifo(t *testing.T, s *sink, set func(name string)) (stop func(), name string, in *pipeInput) {
@@ -51,7 +74,7 @@ func TestPipeIsMadeAndOutlivesItsWriters(t *testing.T) {
 	write(t, name, "o\n")
 	s.waitTexts(t, "relayt:one", "relayt:two")
 	write(t, name, "three")
-	stop() // what is in the pipe is not lost
+	stop()
 	s.waitTexts(t, "relayt:one", "relayt:two", "relayt:three")
 	checkLedger(t, in, 3, 0)
 	if s.from(0) != "imfifo|relay|127.0.0.1" {
