@@ -1,6 +1,7 @@
 package message
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"math"
@@ -84,17 +85,17 @@ func (p *jsonParser) blanks() error {
 }
 
 func (p *jsonParser) comment() error {
-	rest := string(p.b[p.at:])
+	rest := p.b[p.at:]
 	open, end := 2, ""
 	switch {
-	case strings.HasPrefix(rest, "//"):
+	case bytes.HasPrefix(rest, []byte("//")):
 		end = "\n"
-	case strings.HasPrefix(rest, "/*"):
+	case bytes.HasPrefix(rest, []byte("/*")):
 		end = "*/"
 	default:
 		return errJSONChar
 	}
-	n := strings.Index(rest[open:], end)
+	n := bytes.Index(rest[open:], []byte(end))
 	if n < 0 {
 		p.at = len(p.b)
 		return errors.New("comment without an end")
@@ -150,25 +151,24 @@ func (p *jsonParser) array(depth int) (Value, error) {
 }
 
 func (p *jsonParser) object(depth int) (Value, error) {
-	v := NewObject()
-	var index map[string]int // positions by name, once there are many
+	o := NewObjectBuilder(p.caseSensitive)
 	p.at++
 	for {
 		c, err := p.next()
 		if err != nil {
-			return v, err
+			return o.Object, err
 		}
 		if c == '}' {
 			p.at++
-			return v, nil
+			return o.Object, nil
 		}
 		name, elem, err := p.member(c, depth)
 		if err != nil {
-			return v, err
+			return o.Object, err
 		}
-		index = p.insert(v, index, name, elem)
+		o.Set(name, elem)
 		if err := p.separator('}'); err != nil {
-			return v, err
+			return o.Object, err
 		}
 	}
 }
@@ -190,37 +190,6 @@ func (p *jsonParser) member(quote byte, depth int) (name string, elem Value, err
 	p.at++
 	elem, err = p.value(depth + 1)
 	return name, elem, err
-}
-
-// insert adds a member to v, or replaces the one of the same name. Beyond a few
-// members it keeps an index, so that a hostile object takes no quadratic time.
-func (p *jsonParser) insert(v Value, index map[string]int, name string, elem Value) map[string]int {
-	const few = 16
-	if v.Len() < few {
-		v.SetMember(name, elem, p.caseSensitive)
-		return nil
-	}
-	if index == nil {
-		index = make(map[string]int, 2*few)
-		for i, k := range v.kids.keys {
-			index[p.fold(k)] = i
-		}
-	}
-	if i, ok := index[p.fold(name)]; ok {
-		v.kids.vals[i] = elem
-		return index
-	}
-	index[p.fold(name)] = v.Len()
-	v.kids.keys = append(v.kids.keys, name)
-	v.kids.vals = append(v.kids.vals, elem)
-	return index
-}
-
-func (p *jsonParser) fold(name string) string {
-	if p.caseSensitive {
-		return name
-	}
-	return toLowerASCII(name)
 }
 
 // separator takes the comma behind a member or element; the closing bracket is

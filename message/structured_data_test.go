@@ -57,6 +57,11 @@ func FuzzStructuredData(f *testing.F) {
 		}
 	})
 	f.Fuzz(func(t *testing.T, sd []byte) {
+		raw := append([]byte("<13>1 - h a p m "), sd...)
+		_, whole := parseRFC5424(raw)
+		if _, err := parseRFC5424(withoutEscapes(raw)); (err == nil) != (whole == nil) {
+			t.Fatalf("%q: %v, without escapes %v", raw, whole, err)
+		}
 		elements, err := ParseStructuredData(sd)
 		if err != nil || elements == nil {
 			return

@@ -39,16 +39,16 @@ func (s *structuredData) Modify(_ context.Context, m *message.Message) error {
 	if !m.StructuredData.Found() || len(sd) > s.max {
 		return nil
 	}
-	all := message.NewObject()
+	all := message.NewObjectBuilder(true)
 	for r := (sdReader{t: sd, lower: s.lower}); len(r.t) > 0; {
 		id, element, ok := r.element()
 		if !ok {
 			return nil
 		}
-		all.SetMember(id, element, true)
+		all.Set(id, element)
 	}
 	tree := message.NewObject()
-	tree.SetMember("rfc5424-sd", all, true)
+	tree.SetMember("rfc5424-sd", all.Object, true)
 	_ = m.AddVar(s.root, tree) // as rsyslog: a tree that cannot take it stays as it is
 	return nil
 }
@@ -67,29 +67,29 @@ func (r *sdReader) skip(c byte) bool {
 	return true
 }
 
-func (r *sdReader) element() (id string, params message.Value, ok bool) {
-	params = message.NewObject()
+func (r *sdReader) element() (id string, element message.Value, ok bool) {
+	params := message.NewObjectBuilder(true)
 	if !r.skip('[') {
-		return "", params, false
+		return "", element, false
 	}
 	id = r.name()
 	for len(r.t) > 0 && r.t[0] != ']' {
 		if !r.skip(' ') {
-			return "", params, false
+			return "", element, false
 		}
 		for r.skip(' ') {
 		}
 		name := r.name()
 		if !r.skip('=') || !r.skip('"') {
-			return "", params, false
+			return "", element, false
 		}
 		value, ok := r.value()
 		if !ok {
-			return "", params, false
+			return "", element, false
 		}
-		params.SetMember(name, message.StringValue(value), true)
+		params.Set(name, message.StringValue(value))
 	}
-	return id, params, r.skip(']')
+	return id, params.Object, r.skip(']')
 }
 
 // maxSDName is the longest SD-NAME, RFC 5424 §6.
