@@ -103,7 +103,8 @@ type RELPTLS struct {
 
 // ProxyProtocol are the parameters of the PROXY protocol; rsyslog has none.
 type ProxyProtocol struct {
-	Mode    string   `conf:"proxyprotocol" default:"off" doc:"off, optional or required: a PROXY protocol header names the sender, before TLS. fromhost, fromhost-ip and fromhost-port are the sender's then, lines about opened and closed connections name the proxy, too; health checks (LOCAL) are quiet (sysrelay's own)." status:"full"`
-	Trusted []string `conf:"proxyprotocol.trusted" doc:"Addresses and networks of the proxies whose headers are believed (sysrelay's own)." status:"full"`
-	Timeout int      `conf:"proxyprotocol.timeout" default:"10000" doc:"Milliseconds to wait for the header (sysrelay's own)." status:"full"`
+	Mode     string   `conf:"proxyprotocol" default:"off" doc:"off, optional or required: a PROXY protocol header names the sender, before TLS. fromhost, fromhost-ip and fromhost-port are the sender's then, lines about opened and closed connections name the proxy, too; health checks (LOCAL) are quiet (sysrelay's own)." status:"full"`
+	Trusted  []string `conf:"proxyprotocol.trusted" doc:"Addresses and networks of the proxies whose headers are believed (sysrelay's own)." status:"full"`
+	Metadata bool     `conf:"proxyprotocol.metadata" doc:"Set $!proxy!ip and $!proxy!port, the proxy's own address, where a header names another sender (sysrelay's own)." status:"full"`
+	Timeout  int      `conf:"proxyprotocol.timeout" default:"10000" doc:"Milliseconds to wait for the header (sysrelay's own)." status:"full"`
 }

@@ -38,7 +38,7 @@ func (a *AllowedSenders) add(s string) error {
 		return nil
 	}
 	if strings.Contains(s, "/") {
-		p, err := netip.ParsePrefix(text)
+		p, err := parseNetwork(text)
 		if err != nil {
 			return fmt.Errorf("allowed sender %q is not a network: %w", s, err)
 		}
@@ -49,8 +49,8 @@ func (a *AllowedSenders) add(s string) error {
 		a.networks = append(a.networks, p.Masked())
 		return nil
 	}
-	name := strings.ToLower(s)
-	if _, err := path.Match(name, ""); err != nil || s == "" || strings.ContainsAny(s, " \t,") {
+	name := strings.TrimSuffix(strings.ToLower(s), ".")
+	if _, err := path.Match(name, ""); err != nil || name == "" || !printable(name) || strings.Contains(name, ",") {
 		return fmt.Errorf("allowed sender %q is no address, network or host name", s)
 	}
 	a.names = append(a.names, name)
@@ -68,6 +68,9 @@ func (a *AllowedSenders) Allows(ip netip.Addr, host string) bool {
 		if n.Contains(ip) {
 			return true
 		}
+	}
+	if !printable(host) {
+		return false // a NUL in it could make it end elsewhere for somebody else
 	}
 	for _, p := range a.names {
 		if ok, _ := path.Match(p, strings.ToLower(host)); ok {

@@ -17,6 +17,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"sysrelay/conf"
+	"sysrelay/message"
 )
 
 // streamParams are what a stream listener needs to know, whatever the protocol
@@ -68,12 +69,13 @@ type conn struct {
 	net.Conn
 	ip    string // address the messages come from, after any PROXY header
 	port  string
-	host  string       // name of ip
-	ahead []byte       // read already: what came in one packet with the PROXY header
-	id    uint64       // number of the connection, for messages
-	from  netip.Prefix // counted there, if it is valid
-	via   string       // address of the proxy, if there is one
-	check bool         // it is the proxy's own health check
+	host  string              // name of ip
+	ahead []byte              // read already: what came in one packet with the PROXY header
+	id    uint64              // number of the connection, for messages
+	from  netip.Prefix        // counted there, if it is valid
+	via   string              // address of the proxy, if there is one
+	vars  message.EncodedVars // of its messages; nil is none
+	check bool                // it is the proxy's own health check
 
 	listener  *streamListener
 	stopping  context.Context // ends when the input is to stop
@@ -311,6 +313,9 @@ func (l *streamListener) identify(ctx context.Context, c *conn) error {
 	}
 	if source.IsValid() {
 		c.via = direct.String()
+		if l.proxy.meta {
+			c.vars = proxyVars(direct, peer.Port())
+		}
 		peer = source
 	}
 	ip := peer.Addr().Unmap()

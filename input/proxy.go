@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"net/netip"
+	"strconv"
 	"strings"
 	"time"
 
@@ -15,6 +16,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"sysrelay/conf"
+	"sysrelay/message"
 )
 
 // proxyPolicy is what a listener does about the PROXY protocol's header, which
@@ -23,13 +25,17 @@ type proxyPolicy struct {
 	mode    string // "off", "optional", "required"
 	trusted []netip.Prefix
 	timeout time.Duration
+	meta    bool // messages tell the proxy
 }
 
 func newProxyPolicy(x conf.ProxyProtocol) (proxyPolicy, error) {
-	p := proxyPolicy{mode: strings.ToLower(x.Mode), timeout: time.Duration(x.Timeout) * time.Millisecond}
+	p := proxyPolicy{mode: strings.ToLower(x.Mode), timeout: time.Duration(x.Timeout) * time.Millisecond, meta: x.Metadata}
 	switch p.mode {
 	case "", "off":
 		p.mode = "off"
+		if p.meta {
+			return p, errors.New("proxyProtocol.metadata needs proxyProtocol=\"required\" or \"optional\": without a header there is no proxy to tell")
+		}
 	case "optional", "required":
 		if len(x.Trusted) == 0 {
 			return p, errors.New("proxyProtocol needs proxyProtocol.trusted: a header from anybody else could name any sender")
@@ -47,11 +53,25 @@ func newProxyPolicy(x conf.ProxyProtocol) (proxyPolicy, error) {
 	return p, nil
 }
 
+// proxyVars are the variables $!proxy!ip and $!proxy!port.
+func proxyVars(ip netip.Addr, port uint16) message.EncodedVars {
+	proxy, tree := message.NewObject(), message.NewObject()
+	proxy.SetMember("ip", message.StringValue(ip.String()), true)
+	proxy.SetMember("port", message.StringValue(strconv.Itoa(int(port))), true)
+	tree.SetMember("proxy", proxy, true)
+	return message.EncodeVars(tree)
+}
+
 func parseNetwork(s string) (netip.Prefix, error) {
 	if a, err := netip.ParseAddr(s); err == nil {
 		return netip.PrefixFrom(a.Unmap(), a.Unmap().BitLen()), nil
 	}
-	return netip.ParsePrefix(s)
+	n, err := netip.ParsePrefix(s)
+	// IPv4 peers are IPv4 addresses here, however the socket calls them.
+	if a := n.Addr(); err == nil && a.Is4In6() && n.Bits() >= 96 {
+		return netip.PrefixFrom(a.Unmap(), n.Bits()-96), nil
+	}
+	return n, err
 }
 
 // proxyHeaderMax is the room for a header and what follows it in one packet; a

@@ -3,7 +3,9 @@ package input
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -11,6 +13,9 @@ import (
 	"testing"
 
 	proxyproto "github.com/pires/go-proxyproto"
+
+	"sysrelay/conf"
+	"sysrelay/message"
 )
 
 func v2header(t *testing.T, cmd proxyproto.ProtocolVersionAndCommand) string {
@@ -180,4 +185,82 @@ func (p *pieces) Read(b []byte) (int, error) {
 	n := copy(b, p.b[:min(p.n, len(p.b))])
 	p.b = p.b[n:]
 	return n, nil
+}
+
+// The proxy's own address is a variable of the messages it passes on, and of no
+// others, where the listener asks for it.
+func TestProxyMetadata(t *testing.T) {
+	header := "PROXY TCP4 192.0.2.7 198.51.100.1 1234 514\r\n"
+	set := func(x *conf.ProxyProtocol, on bool) {
+		x.Mode, x.Trusted, x.Metadata = "optional", []string{"127.0.0.1"}, on
+	}
+	for _, tt := range []struct {
+		name string
+		in   func(s *sink, on bool) Input
+		text string
+		n    int // messages
+	}{
+		{"imtcp", func(s *sink, on bool) Input {
+			return newIMTCP(t, s, func(_ *IMTCPModule, p *IMTCPParams) { set(&p.ProxyProtocol, on) })
+		}, "a\nb\nc", 3},
+		{"imtcp, split", func(s *sink, on bool) Input {
+			in := newIMTCP(t, s, func(_ *IMTCPModule, p *IMTCPParams) { set(&p.ProxyProtocol, on) })
+			in.(*streamInput).deps.Env.Sanitize.MaxSize, in.(*streamInput).deps.Env.Sanitize.Oversize = 10, message.Split
+			return in
+		}, strings.Repeat("x", 25) + "\n", 3},
+		{"imrelp", func(s *sink, on bool) Input {
+			return newIMRELP(t, s, func(p *IMRELPParams) { set(&p.ProxyProtocol, on) })
+		}, frame(1, "open", librelpOffers) + frame(2, "syslog", "a") + frame(3, "syslog", "b"), 2},
+	} {
+		for _, on := range []bool{true, false} {
+			for _, first := range []string{header, v2header(t, proxyproto.LOCAL), ""} {
+				s := newSink()
+				in := tt.in(s, on)
+				env := message.NewEnv("relay")
+				ip, err1 := env.Path("$!proxy!ip")
+				port, err2 := env.Path("$!proxy!port")
+				if err := errors.Join(err1, err2, in.Listen()); err != nil {
+					t.Fatal(err)
+				}
+				ctx, cancel := context.WithCancel(t.Context())
+				done := make(chan error)
+				got := make(chan string, 10)
+				go func() {
+					done <- in.Run(ctx, func(_ context.Context, v message.View) error {
+						for i := range v.Len() {
+							m := v.At(i)
+							a, _ := m.Var(ip)
+							b, _ := m.Var(port)
+							got <- fmt.Sprintf("%s %s %s %v", m.Origin.FromHostIP(), a.Str(), b.Str(), m.Vars != nil)
+						}
+						return nil
+					})
+				}()
+				c := dial(t, "tcp", in)
+				send(t, c, first+tt.text)
+				c.(*net.TCPConn).CloseWrite()
+				_, port1, _ := net.SplitHostPort(c.LocalAddr().String())
+				want := "127.0.0.1   false"
+				if first == header {
+					want = "192.0.2.7   false"
+				}
+				if first == header && on {
+					want = "192.0.2.7 127.0.0.1 " + port1 + " true"
+				}
+				for range tt.n {
+					if m := <-got; m != want {
+						t.Errorf("%s, %v, %.10q: got %s, want %s", tt.name, on, first, m, want)
+					}
+				}
+				cancel()
+				if err := <-done; err != nil {
+					t.Error(err)
+				}
+			}
+		}
+	}
+	x := conf.ProxyProtocol{Mode: "off", Metadata: true}
+	if _, err := newProxyPolicy(x); err == nil || !strings.Contains(err.Error(), "proxyProtocol.metadata needs") {
+		t.Errorf("error %v", err)
+	}
 }

@@ -203,8 +203,9 @@ func (s *relpSession) syslog(ctx context.Context, sc *scratch, f *relp.Frame, no
 			f.Size, s.in.maxData))
 	}
 	if s.in.limit.allowText(now, s.origin, f.Data) {
-		n := sc.batch.Len()
+		n, at := sc.batch.Len(), sc.batch.Size()
 		sc.batch.Receive(&s.in.deps.Env.Sanitize, f.Data, s.origin, now, flags)
+		sc.batch.SetVars(at, s.c.vars)
 		for range sc.batch.Len() - n - 1 {
 			s.txnrs = append(s.txnrs, inPieces)
 		}

@@ -152,12 +152,13 @@ func (r *Resolver) lookup(ip string, e *resolved) {
 }
 
 // judge decides what the name of a PTR record is worth. A name that is an
-// address would let its owner pass for somebody else.
+// address would let its owner pass for somebody else, and so would one with a NUL
+// or a space in it.
 func (r *Resolver) judge(ip, name string) string {
 	switch {
 	case name == "":
 		return ip
-	case !numeric(name):
+	case printable(name) && !numeric(name):
 		return r.short(name)
 	case r.o.DropMalicious:
 		r.o.Log(severityError, fmt.Sprintf("Malicious PTR record, message dropped IP = %q HOST = %q", ip, name))
@@ -165,6 +166,11 @@ func (r *Resolver) judge(ip, name string) string {
 	}
 	r.o.Log(severityError, fmt.Sprintf("Malicious PTR record (message accepted, but used IP instead of PTR name: IP = %q HOST = %q", ip, name))
 	return ip
+}
+
+// printable tells whether name has neither spaces nor control characters.
+func printable(name string) bool {
+	return !strings.ContainsFunc(name, func(c rune) bool { return c <= ' ' || c == 0x7f })
 }
 
 // numeric tells whether resolvers take name for an address: in the forms of

@@ -30,6 +30,13 @@ func TestResolverNames(t *testing.T) {
 		{ptr: []string{"::1"}, want: "192.0.2.9", log: `Malicious PTR record (message accepted, but used IP instead of PTR name: IP = "192.0.2.9" HOST = "::1"`},
 		{ptr: []string{"127.1"}, want: "192.0.2.9", log: `Malicious PTR record (message accepted, but used IP instead of PTR name: IP = "192.0.2.9" HOST = "127.1"`},
 		{ptr: []string{"0x7f000001"}, drop: true, want: "", log: `Malicious PTR record, message dropped IP = "192.0.2.9" HOST = "0x7f000001"`},
+		{ptr: []string{"127.0.0.1.."}, want: "192.0.2.9", log: `Malicious PTR record (message accepted, but used IP instead of PTR name: IP = "192.0.2.9" HOST = "127.0.0.1."`},
+		{ptr: []string{"::ffff:127.0.0.1"}, want: "192.0.2.9", log: `Malicious PTR record (message accepted, but used IP instead of PTR name: IP = "192.0.2.9" HOST = "::ffff:127.0.0.1"`},
+		{ptr: []string{"0X7F.1"}, want: "192.0.2.9", log: `Malicious PTR record (message accepted, but used IP instead of PTR name: IP = "192.0.2.9" HOST = "0X7F.1"`},
+		{ptr: []string{"good.example.\x00.evil.example."}, want: "192.0.2.9", log: `Malicious PTR record (message accepted, but used IP instead of PTR name: IP = "192.0.2.9" HOST = "good.example.\x00.evil.example"`},
+		{ptr: []string{"good.example\n"}, drop: true, want: "", log: `Malicious PTR record, message dropped IP = "192.0.2.9" HOST = "good.example\n"`},
+		{ptr: []string{"\x00"}, drop: true, want: "", log: `Malicious PTR record, message dropped IP = "192.0.2.9" HOST = "\x00"`},
+		{ptr: []string{".."}, want: "192.0.2.9", log: `Malicious PTR record (message accepted, but used IP instead of PTR name: IP = "192.0.2.9" HOST = "."`},
 		{ptr: []string{"1and1.example."}, want: "1and1.example"},
 	} {
 		t.Run(fmt.Sprint(tt.ptr, tt.drop), func(t *testing.T) {

@@ -179,7 +179,9 @@ func (s *session) use(ctx context.Context, sc *scratch, b []byte) error {
 		}
 		complete = true
 		if s.in.limit.allowText(now, s.origin, msg) {
+			at := batch.Size()
 			batch.Receive(&env.Sanitize, msg, s.origin, now, flags|s.in.flags)
+			batch.SetVars(at, s.c.vars)
 		}
 		if batch.Len() >= batchMessages || batch.Size() >= batchBytes {
 			handOver(ctx, batch, s.in.to, &s.in.ledger)
@@ -213,7 +215,9 @@ func (s *session) end(ctx context.Context) {
 		}
 		b = b[n:]
 		if len(msg) > 0 && s.in.limit.allowText(now, s.origin, msg) {
+			at := last.Size()
 			last.Receive(&s.in.deps.Env.Sanitize, msg, s.origin, now, s.in.flags)
+			last.SetVars(at, s.c.vars)
 		}
 	}
 	handOver(ctx, &last, s.in.to, &s.in.ledger)

@@ -1,6 +1,10 @@
 package message
 
-import "fmt"
+import (
+	"encoding/binary"
+	"fmt"
+	"slices"
+)
 
 // Batch is a run of messages in one buffer of frames. The zero value is an
 // empty batch. One goroutine owns a batch; a View of it is good until the owner
@@ -58,6 +62,29 @@ func (b *Batch) Add(text []byte, o Origin, received int64, f Flags) {
 func (b *Batch) AddMessage(m *Message) {
 	b.buf = AppendFrame(b.buf, m)
 	b.n++
+	b.decoded = false
+}
+
+// EncodedVars are variables in the form that frames have, so that a connection
+// can give all its messages the same without making them anew.
+type EncodedVars []byte
+
+// EncodeVars encodes the tree $!.
+func EncodeVars(tree Value) EncodedVars { return (&Vars{tree: tree}).appendBinary(nil) }
+
+// SetVars gives variables to the messages received since the batch's Size was at:
+// they have none yet. nil changes nothing.
+func (b *Batch) SetVars(at int, vars EncodedVars) {
+	if vars == nil || at == len(b.buf) {
+		return
+	}
+	for at < len(b.buf) {
+		size := int(binary.LittleEndian.Uint32(b.buf[at:]))
+		b.buf = slices.Insert(b.buf, at+size, vars...)
+		binary.LittleEndian.PutUint32(b.buf[at:], uint32(size+len(vars)))
+		binary.LittleEndian.PutUint32(b.buf[at+24:], uint32(len(vars)))
+		at += size + len(vars)
+	}
 	b.decoded = false
 }
 

@@ -16,7 +16,7 @@ type OMFwdModule struct {
 
 // OMFwdParams are the parameters of action(type="omfwd").
 type OMFwdParams struct {
-	Target           []string `conf:"target" doc:"Host to send to. Several form a pool: over TCP messages go to each in turn, over UDP to the first that can be sent to." status:"full"`
+	Target           []string `conf:"target" doc:"Host to send to. Several form a pool: over TCP messages go to each in turn, over UDP, where rsyslog has no pools either, to the first that can be sent to, or to all with udp.sendToAll." status:"full"`
 	TargetSRV        string   `conf:"targetsrv" doc:"Find the targets by the DNS SRV records of _syslog._tcp or _syslog._udp below this name, by priority and weight; instead of target." status:"full"`
 	Port             []string `conf:"port" doc:"Port, one for all targets or one each; default 514." status:"full"`
 	Protocol         string   `conf:"protocol,enum=udp|tcp" default:"udp" doc:"udp or tcp." status:"full"`

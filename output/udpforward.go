@@ -42,6 +42,10 @@ type udpForward struct {
 }
 
 func newUDPForward(p OMFwdParams, d Deps, w wire) *udpForward {
+	if to := p.addresses(); len(to) > 1 && !p.UDPSendToAll {
+		// as rsyslog: pools need TCP.
+		d.Log(severityWarning, fmt.Sprintf("omfwd: UDP has no pools: messages go to %s alone as long as they can be sent there; use protocol=\"tcp\" to share them out, or udp.sendToAll=\"on\" to send them to all %d targets", to[0], len(to)))
+	}
 	return &udpForward{wire: w, p: p, to: p.addresses(), srv: newSRV(&p, d), log: d.Log, now: d.Env.Now}
 }
 

@@ -82,3 +82,26 @@ func TestUDPSendDelayAndRebind(t *testing.T) {
 		t.Errorf("sent from %d sockets, want 2", len(from))
 	}
 }
+
+// TestUDPHasNoPool: the first target gets everything, and that is said; all do
+// with udp.sendToAll.
+func TestUDPHasNoPool(t *testing.T) {
+	a, b := udpPeer(t, "127.0.0.1:0"), udpPeer(t, "127.0.0.1:0")
+	p := fwdParams(a.LocalAddr())
+	_, port, _ := net.SplitHostPort(b.LocalAddr().String())
+	p.Target, p.Port = []string{"127.0.0.1", "127.0.0.1"}, append(p.Port, port)
+	o, book := newOMFwd(t, p)
+	write(t, o, "1", "2", "3")
+	equal(t, "first", readDatagrams(t, a, 3), []string{"1", "2", "3"})
+	if n := count(book.all(), "UDP has no pools: messages go to "+a.LocalAddr().String()+" alone"); n != 1 {
+		t.Errorf("reported %d times, want 1: %q", n, book.all())
+	}
+	p.UDPSendToAll = true
+	o, book = newOMFwd(t, p)
+	write(t, o, "4", "5")
+	equal(t, "first of all", readDatagrams(t, a, 2), []string{"4", "5"})
+	equal(t, "second of all", readDatagrams(t, b, 2), []string{"4", "5"})
+	if n := count(book.all(), "UDP has no pools"); n != 0 {
+		t.Errorf("reported %d times, want 0", n)
+	}
+}
