@@ -43,12 +43,23 @@ func TestWarnings(t *testing.T) {
 	}
 }
 
-// TestManyRules: ten thousand rules are read, built and looked at in less than a
-// second of the processor's time.
+// TestManyRules: ten thousand rules take about four times as long to be read, built
+// and looked at as a quarter of them; sixteen times would be each looking at all.
 func TestManyRules(t *testing.T) {
+	lookAt(t, 1_000) // what is done once is done
+	quarter, all := lookAt(t, 2_500), lookAt(t, 10_000)
+	t.Logf("2,500 rules in %v, 10,000 in %v", quarter, all)
+	if all > 10*quarter {
+		t.Errorf("2,500 rules take %v, 10,000 take %v", quarter, all)
+	}
+}
+
+// lookAt returns the processor's time that a file of so many rules takes.
+func lookAt(t *testing.T, rules int) time.Duration {
+	t.Helper()
 	var b strings.Builder
 	b.WriteString("$ModLoad imudp\n$UDPServerRun 514\n")
-	for i := range 5_000 {
+	for i := range rules / 2 {
 		fmt.Fprintf(&b, "$template T%d,\"/var/log/%%HOSTNAME%%/%d\"\n", i, i)
 		fmt.Fprintf(&b, "if $programname == 'p%d' and $msg contains 'x' then { @@host%d\n stop\n }\nlocal%d.* ?T%d\n", i, i, i%8, i)
 	}
@@ -61,15 +72,12 @@ func TestManyRules(t *testing.T) {
 		t.Fatal(err)
 	}
 	found := Warnings(cfg)
-	uses := Uses(cfg)
+	Uses(cfg)
 	took := cpuTime(t) - start
-	t.Logf("%d findings and %d uses in %v", len(found), len(uses), took)
-	if took > time.Second && !raceEnabled {
-		t.Errorf("it took %v", took)
-	}
 	if len(found) < 40 || len(found) > 200 {
-		t.Errorf("%d findings", len(found))
+		t.Errorf("%d findings in %d rules", len(found), rules)
 	}
+	return took
 }
 
 // cpuTime is what the process has used: other programs run, too.
