@@ -113,17 +113,8 @@ func crashRounds(t *testing.T, rounds int, actions string) {
 	if p.err != nil {
 		t.Fatalf("it did not stop cleanly: %v\n%s", p.err, b.output())
 	}
-	if n, most := sink.repeated(), rounds*mostRepeated; n > most {
-		t.Errorf("%d messages arrived more than once in %d rounds, more than %d: acknowledgements do not become durable", n, rounds, most)
-	}
 	t.Logf("%d rounds: %d sent, %d acknowledged, none lost, %d arrived twice; the rest came in %v", rounds, s.next, len(s.acked), sink.repeated(), time.Since(began).Round(time.Millisecond))
 }
-
-// mostRepeated is how many messages one kill may make arrive twice: those acknowledged
-// since the last commit of acknowledgements. That is a commit under way, 4 MiB of
-// frames of 300 bytes, the 20 ms between two commits at 400,000 messages a second,
-// and what the worker has been lent.
-const mostRepeated = 4<<20/300 + 8000 + 1024
 
 // napUpTo lets the daemon work for a random time: when it is killed is what is
 // being varied.
